@@ -1,0 +1,10 @@
+"""Loaded by pytest before Django: the tests' own data folder, so that a run never touches yours."""
+
+import os
+import tempfile
+
+_folder = tempfile.TemporaryDirectory(prefix="tokens-tests-")  # removed when pytest ends
+for name in [name for name in os.environ if name.startswith("TOKENS_") and "_TEST_" not in name]:
+    del os.environ[name]
+os.environ["TOKENS_DATA_DIR"] = _folder.name
+os.environ["DATABASE_URL"] = f"sqlite:///{_folder.name}/tokens.sqlite3"

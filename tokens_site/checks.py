@@ -1,0 +1,73 @@
+"""`manage.py check`: each wrong or dangerous setting, with an id and what to do."""
+
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning as CheckWarning, register
+
+
+@register(Tags.security)
+def encryption_keys(app_configs: Any, **_options: Any) -> list[CheckMessage]:
+    """Every key must be one that Fernet takes."""
+    problems: list[CheckMessage] = []
+    for number, key in enumerate(settings.TOKENS_ENCRYPTION_KEYS, 1):
+        try:
+            Fernet(key)
+        except ValueError:
+            problems.append(
+                Error(
+                    f"Key {number} of TOKENS_ENCRYPTION_KEYS is not a Fernet key.",
+                    hint="32 random bytes in URL-safe base64, such as: python -c 'from "
+                    "cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'",
+                    id="tokens.E001",
+                )
+            )
+    return problems
+
+
+@register()
+def positive_settings(app_configs: Any, **_options: Any) -> list[CheckMessage]:
+    """Limits and time-outs must be above zero."""
+    names = (
+        "TOKENS_MAX_CHAT_BODY",
+        "TOKENS_MAX_ANSWER",
+        "TOKENS_MAX_HEADERS",
+        "TOKENS_PING_S",
+        "TOKENS_DRAIN_S",
+        "TOKENS_BODY_S",
+        "TOKENS_ATTEMPTS",
+        "TOKENS_BOOKING_S",
+    )
+    return [
+        Error(
+            f"{name} is {getattr(settings, name)}.",
+            hint="It must be above zero; leave it out for the default.",
+            id="tokens.E002",
+        )
+        for name in names
+        if getattr(settings, name) <= 0
+    ]
+
+
+@register(Tags.security, deploy=True)
+def production(app_configs: Any, **_options: Any) -> list[CheckMessage]:
+    """What is fine on one's own machine and not on the internet."""
+    problems: list[CheckMessage] = []
+    if not settings.TOKENS_HTTPS:
+        problems.append(
+            CheckWarning(
+                "TOKENS_HTTPS is off: licences and passwords travel in clear.",
+                hint="Put a TLS proxy in front and set TOKENS_HTTPS=true.",
+                id="tokens.W001",
+            )
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        problems.append(
+            CheckWarning(
+                "TOKENS_ALLOWED_HOSTS allows every host name.",
+                hint="Name the hosts under which the console is reached.",
+                id="tokens.W002",
+            )
+        )
+    return problems

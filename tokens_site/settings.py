@@ -1,0 +1,184 @@
+"""The environment, read once: every setting of Tokens, one section per topic.
+
+Each setting is named in `.env.example` with what it does; `manage.py check` (checks.py) says what
+is wrong with them. Django reads this module; gateway code reads `django.conf.settings`.
+"""
+
+import re
+from pathlib import Path
+
+import environ
+from django.utils.translation import gettext_lazy as _
+
+from tokens_site import data_folder
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+# The version is the newest heading of the changelog, so that the two cannot disagree.
+_version = re.search(r"^## (\d\S*)", (BASE_DIR / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+TOKENS_VERSION = _version[1] if _version else "0"
+
+# --- The data folder: database, generated secrets, usage journal -------------------------------
+
+TOKENS_DATA_DIR = Path(env.str("TOKENS_DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
+
+# --- Secrets: from the environment, or made once and kept in the data folder (mode 600) --------
+
+SECRET_KEY = env.str("TOKENS_SECRET_KEY", default="") or data_folder.secret(
+    TOKENS_DATA_DIR, "secret_key", data_folder.new_token
+)
+# Newest first: the first encrypts, all of them decrypt (MultiFernet).
+TOKENS_ENCRYPTION_KEYS: list[str] = env.list("TOKENS_ENCRYPTION_KEYS", default=[]) or [
+    data_folder.secret(TOKENS_DATA_DIR, "encryption_key", data_folder.new_fernet_key)
+]
+# Of its own, because rotating Django's secret key must not invalidate every licence.
+TOKENS_LICENCE_PEPPER = env.str("TOKENS_LICENCE_PEPPER", default="") or data_folder.secret(
+    TOKENS_DATA_DIR, "licence_pepper", data_folder.new_token
+)
+
+# --- Who may reach the site, and how ------------------------------------------------------------
+
+DEBUG = env.bool("TOKENS_DEBUG", default=False)
+ALLOWED_HOSTS: list[str] = env.list("TOKENS_ALLOWED_HOSTS", default=["*"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("TOKENS_TRUSTED_ORIGINS", default=[])
+TOKENS_TRUSTED_PROXIES: list[str] = env.list("TOKENS_TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
+TOKENS_HTTPS = env.bool("TOKENS_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TOKENS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = env.int("TOKENS_HSTS_SECONDS", default=31_536_000) if TOKENS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = TOKENS_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TOKENS_HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+
+# --- Django --------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",  # must stand before staticfiles: it serves `runserver`
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "adrf",
+    "licences",
+    "platforms",
+    "gateway",
+    "tokens_site",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "tokens_site.urls"
+ASGI_APPLICATION = "tokens_site.asgi.application"
+# The gateway's paths end without a slash, and a redirect would lose a POST's body.
+APPEND_SLASH = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+REST_FRAMEWORK: dict[str, object] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "gateway.rest.answer_exception",
+}
+
+# --- Database ------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{TOKENS_DATA_DIR / 'tokens.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        # IMMEDIATE: a transaction that reads and then writes waits for its turn, not fails.
+        transaction_mode="IMMEDIATE",
+        timeout=20,
+        init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
+    )
+    # A file, not memory: tests use it from threads and from other processes.
+    DATABASES["default"]["TEST"] = {"NAME": str(TOKENS_DATA_DIR / "test.sqlite3")}
+else:
+    DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+
+# --- Language and time ---------------------------------------------------------------------------
+
+LANGUAGE_CODE = env.str("TOKENS_LANGUAGE", default="en")
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("TOKENS_TIME_ZONE", default="UTC")
+
+# --- Static files (the admin's) ------------------------------------------------------------------
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # no collectstatic step between clone and first page
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- Relay: limits and time-outs -----------------------------------------------------------------
+
+TOKENS_MAX_CHAT_BODY = env.int("TOKENS_MAX_CHAT_BODY", default=20 * 2**20)  # bytes
+TOKENS_MAX_ANSWER = env.int("TOKENS_MAX_ANSWER", default=64 * 2**20)  # bytes, blocking answers
+TOKENS_MAX_HEADERS = env.int("TOKENS_MAX_HEADERS", default=64 * 2**10)  # bytes
+TOKENS_PING_S = env.float("TOKENS_PING_S", default=15.0)
+TOKENS_DRAIN_S = env.int("TOKENS_DRAIN_S", default=30)
+TOKENS_ATTEMPTS = env.int("TOKENS_ATTEMPTS", default=3)
+TOKENS_BODY_S = env.float("TOKENS_BODY_S", default=60.0)
+
+# --- Usage ---------------------------------------------------------------------------------------
+
+TOKENS_CURRENCY = env.str("TOKENS_CURRENCY", default="USD")
+TOKENS_BOOKING_S = env.float("TOKENS_BOOKING_S", default=1.0)
+
+# --- Logging: one line per event, no secrets, no contents -----------------------------------------
+
+TOKENS_ACCESS_LOG = env.bool("TOKENS_ACCESS_LOG", default=True)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("TOKENS_LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # Django's own handlers would print every line twice and mail tracebacks.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        # Announces every answer of 4xx; the access log has them.
+        "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
+    },
+}
