@@ -1,0 +1,66 @@
+"""Why a caller is turned away. Free of HTTP: gateway/errors.py gives status, type and code.
+
+LicenceError
+ ├─ KeyMissing         no key came with the call
+ ├─ KeyUnknown         no licence has this key
+ ├─ LicenceRevoked     revoked, or switched off
+ ├─ LicenceExpired     its time is over
+ ├─ LicenceNotYetValid its time has not begun
+ ├─ NotAllowed         not this platform, model or address
+ └─ RegisterUnavailable the licences cannot be read at the moment
+"""
+
+from typing import Literal
+
+
+class LicenceError(Exception):
+    """Any of the errors below."""
+
+
+class KeyMissing(LicenceError):
+    """No key came with the call."""
+
+
+class KeyUnknown(LicenceError):
+    """No licence has this key; `shown` is a part of it that may be repeated to the caller."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(shown)
+        self.shown = shown
+
+
+class LicenceRevoked(LicenceError):
+    """Revoked for good, or switched off for a while (`revoked` is False)."""
+
+    def __init__(self, *, revoked: bool) -> None:
+        super().__init__(revoked)
+        self.revoked = revoked
+
+
+class LicenceExpired(LicenceError):
+    """Its time is over; `when` is the moment in ISO form."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__(when)
+        self.when = when
+
+
+class LicenceNotYetValid(LicenceError):
+    """Its time has not begun; `when` is the moment in ISO form."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__(when)
+        self.when = when
+
+
+class NotAllowed(LicenceError):
+    """The licence does not reach this far: `what` is of the kind `subject`."""
+
+    def __init__(self, subject: Literal["platform", "model", "address"], what: str) -> None:
+        super().__init__(subject, what)
+        self.subject = subject
+        self.what = what
+
+
+class RegisterUnavailable(LicenceError):
+    """A key that is not in memory could not be looked up, because the database does not answer."""

@@ -1,0 +1,138 @@
+"""Forms of the admin: a licence's lists as check boxes and lines, and the overlap of a rotation."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.core.validators import ProhibitNullCharactersValidator
+from django.db.models import Field
+from django.utils.text import capfirst, format_lazy
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+from licences.models import Licence
+
+Choices = list[tuple[str, str]]
+
+
+class PlatformChoices:
+    """Which platforms there are, told by whoever knows them; this app does not.
+
+    Registered once, at the start, by an app that knows both sides:
+    `platform_choices.register(function)`; the function returns (slug, name) pairs and may query.
+    """
+
+    def __init__(self) -> None:
+        self.source: Callable[[], Iterable[tuple[str, str]]] | None = None
+
+    def register(self, source: Callable[[], Iterable[tuple[str, str]]]) -> None:
+        """Set the function that knows the platforms."""
+        self.source = source
+
+    def __call__(self) -> Choices:
+        """The platforms now, as (slug, name); empty while nobody is registered."""
+        return list(self.source()) if self.source else []
+
+    def unknown(self, slugs: Iterable[str]) -> list[str]:
+        """Those slugs that are of no platform; none while nobody is registered."""
+        if self.source is None:
+            return []
+        known = {slug for slug, _name in self()}
+        return [slug for slug in slugs if slug not in known]
+
+
+platform_choices = PlatformChoices()
+
+
+class LinesField(forms.Field):
+    """A list of texts, one a line; empty lines and repetitions are dropped."""
+
+    widget = forms.Textarea
+
+    @override
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    @override
+    def to_python(self, value: Any) -> list[str]:
+        if isinstance(value, list):
+            return value
+        text = str(value or "")
+        ProhibitNullCharactersValidator()(text)
+        return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+
+    @override
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(initial or [], data)
+
+
+def _texts(name: str) -> dict[str, Any]:
+    field = Licence._meta.get_field(name)
+    assert isinstance(field, Field)  # all that are asked for are columns
+    return {"label": capfirst(field.verbose_name), "help_text": field.help_text, "required": False}
+
+
+def _lines(name: str, example: str) -> LinesField:
+    texts = _texts(name)
+    texts["help_text"] = format_lazy("{} {}", texts["help_text"], _("One per line."))
+    return LinesField(widget=forms.Textarea(attrs={"rows": 4, "placeholder": example}), **texts)
+
+
+class LicenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """What an operator may set of a licence."""
+
+    platforms: forms.Field = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, **_texts("platforms")
+    )
+    model_patterns = _lines("model_patterns", "gpt-4o\nclaude-*")
+    networks = _lines("networks", "10.0.0.0/8\n203.0.113.7")
+
+    class Meta:
+        model = Licence
+        fields = (
+            *("name", "owner", "note", "enabled", "not_before", "expires_at"),
+            *("platforms", "model_patterns", "networks"),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A view-only page, and one of a revoked licence, has no such field.
+        if "platforms" not in self.fields:
+            return
+        field = self.fields["platforms"]
+        choices = self._platform_choices()
+        if choices and isinstance(field, forms.MultipleChoiceField):
+            field.choices = choices
+        else:
+            self.fields["platforms"] = _lines("platforms", "openai")
+
+    def _platform_choices(self) -> Choices:
+        """All platforms, and those of this licence that are gone: unticking must be a decision."""
+        known = platform_choices()
+        slugs = {slug for slug, _name in known}
+        gone = [slug for slug in self.instance.platforms if slug not in slugs]
+        return known + [(slug, _("%(slug)s (no such platform)") % {"slug": slug}) for slug in gone]
+
+
+class RotateForm(forms.Form):
+    """How long the old key goes on working."""
+
+    overlap_h = forms.TypedChoiceField(
+        label=_("The old key works for"),
+        coerce=int,
+        choices=[
+            (0, _("no longer: it ends at once")),
+            (1, _("one more hour")),
+            (24, _("24 more hours")),
+            (24 * 7, _("7 more days")),
+        ],
+        initial=24,
+        widget=forms.RadioSelect,
+        help_text=_("Choose “ends at once” if the old key may have come into wrong hands."),
+    )
+
+    @property
+    def overlap(self) -> timedelta:
+        """The choice, once the form is valid."""
+        return timedelta(hours=self.cleaned_data["overlap_h"])

@@ -1,0 +1,236 @@
+"""`manage.py licence …`: issue, list, show, revoke, switch and rotate licences."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from typing_extensions import override
+
+from licences import issuing
+from licences.forms import platform_choices
+from licences.models import Licence
+
+_DURATION = re.compile(r"(\d{1,6})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# How the command calls what the model calls otherwise.
+_OPTIONS = {
+    "name": "--name",
+    "owner": "--owner",
+    "platforms": "--platform",
+    "model_patterns": "--model",
+    "networks": "--network",
+    "not_before": "--not-before",
+    "expires_at": "--expires",
+}
+
+
+class Command(BaseCommand):
+    """Thin: parse, call a function that the admin calls too, print."""
+
+    help = "Issue and manage licences: the keys with which people and programs call the gateway."
+
+    @override
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        as_json = CommandParser(add_help=False)
+        as_json.add_argument("--json", action="store_true", help="Print JSON, for programs.")
+        one = CommandParser(add_help=False)
+        one.add_argument("id", type=int, metavar="ID", help="As `licence list` shows it.")
+        _add_issue(verbs.add_parser("issue", parents=[as_json], help="Make one; shows its key."))
+        listing = verbs.add_parser("list", parents=[as_json], help="Show those not revoked.")
+        listing.add_argument("--all", action="store_true", help="Show revoked ones too.")
+        verbs.add_parser("show", parents=[one, as_json], help="Show all about one.")
+        verbs.add_parser("revoke", parents=[one], help="Take it out of use, for good.")
+        verbs.add_parser("enable", parents=[one], help="Switch it on again.")
+        verbs.add_parser("disable", parents=[one], help="Switch it off for a while.")
+        rotate = verbs.add_parser("rotate", parents=[one, as_json], help="Give it a new key.")
+        rotate.add_argument(
+            "--overlap", default="0s", help="How long the old key still works: 24h. Default: 0s."
+        )
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the verb; what is wrong becomes a sentence and exit code 1."""
+        try:
+            getattr(self, f"_{options['verb']}")(options)
+        except ValidationError as error:
+            raise CommandError(_sentences(error)) from error
+
+    def _issue(self, options: dict[str, Any]) -> None:
+        if unknown := platform_choices.unknown(options["platform"]):
+            known = ", ".join(slug for slug, _name in platform_choices()) or _("none yet")
+            raise CommandError(
+                _("There is no platform “%(slug)s”; known are: %(known)s.")
+                % {"slug": unknown[0], "known": known}
+            )
+        licence, key = issuing.issue(
+            name=options["name"],
+            owner=options["owner"],
+            platforms=list(dict.fromkeys(options["platform"])),
+            model_patterns=list(dict.fromkeys(options["model"])),
+            networks=list(dict.fromkeys(options["network"])),
+            not_before=_moment("--not-before", options["not_before"]),
+            expires_at=_moment("--expires", options["expires"]),
+        )
+        shown = ("id", "name", "key", "key_start", "platforms", "models", "networks", "expires_at")
+        public = {**_public(licence), "key": key}
+        self._print_key(options, {name: public[name] for name in shown})
+
+    def _list(self, options: dict[str, Any]) -> None:
+        found = Licence.objects.all() if options["all"] else Licence.objects.filter(revoked_at=None)
+        if options["json"]:
+            self._print_json([_public(licence) for licence in found])
+        elif not found:
+            self.stdout.write(_("No licences. Make one: manage.py licence issue --name NAME"))
+        else:
+            columns = ("id", "name", "owner", "key", "state", "platforms", "expires_at")
+            rows = [{**_public(licence), "key": licence.shown_key} for licence in found]
+            self.stdout.write(_table([columns, *([row[c] for c in columns] for row in rows)]))
+
+    def _show(self, options: dict[str, Any]) -> None:
+        public = _public(_licence(options["id"]))
+        if options["json"]:
+            self._print_json(public)
+        else:
+            self.stdout.write(_table(list(public.items())))
+
+    def _revoke(self, options: dict[str, Any]) -> None:
+        licence = _licence(options["id"])
+        changed = issuing.revoke(licence)
+        self._say(licence, _("revoked") if changed else _("was revoked already"))
+
+    def _enable(self, options: dict[str, Any]) -> None:
+        licence = _licence(options["id"])
+        changed = issuing.enable(licence)
+        self._say(licence, _("switched on") if changed else _("was switched on already"))
+
+    def _disable(self, options: dict[str, Any]) -> None:
+        licence = _licence(options["id"])
+        changed = issuing.disable(licence)
+        self._say(licence, _("switched off") if changed else _("was switched off already"))
+
+    def _rotate(self, options: dict[str, Any]) -> None:
+        overlap = _duration(options["overlap"])
+        if overlap is None:
+            raise CommandError(
+                _("--overlap is “%(value)s”; it takes a number and s, m, h, d or w: 24h.")
+                % {"value": options["overlap"]}
+            )
+        licence = _licence(options["id"])
+        key = issuing.rotate(licence, overlap)
+        shown = ("id", "name", "key", "key_start", "previous_key_until")
+        public = {**_public(licence), "key": key}
+        self._print_key(options, {name: public[name] for name in shown})
+
+    def _print_key(self, options: dict[str, Any], fields: dict[str, Any]) -> None:
+        if options["json"]:
+            self._print_json(fields)
+            return
+        self.stdout.write(_table([(name, value) for name, value in fields.items() if value]))
+        self.stdout.write(_("Copy the key now: it is not stored and cannot be shown again."))
+
+    def _print_json(self, value: Any) -> None:
+        self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def _say(self, licence: Licence, what: str) -> None:
+        self.stdout.write(f"{licence.pk} {licence}: {what}")
+
+
+def _add_issue(parser: CommandParser) -> None:
+    when = "30d, 12h, or a moment: 2026-12-31 (its first minute), 2026-12-31T18:00"
+    many: dict[str, Any] = {"action": "append", "default": []}
+    parser.add_argument("--name", required=True, help="What it is for; shown in usage reports.")
+    parser.add_argument("--owner", default="", help="Who holds the key.")
+    parser.add_argument("--platform", metavar="SLUG", help="May be called; repeatable.", **many)
+    parser.add_argument("--model", metavar="PATTERN", help="May be used; repeatable.", **many)
+    parser.add_argument("--network", metavar="CIDR", help="May call; repeatable.", **many)
+    parser.add_argument("--expires", metavar="WHEN", help=f"Refused from then on: {when}.")
+    parser.add_argument("--not-before", metavar="WHEN", help=f"Refused before: {when}.")
+
+
+def _licence(id_: int) -> Licence:
+    licence = Licence.objects.filter(pk=id_).first()
+    if licence is None:
+        raise CommandError(
+            _("There is no licence %(id)s; `manage.py licence list --all` shows them.")
+            % {"id": id_}
+        )
+    return licence
+
+
+def _public(licence: Licence) -> dict[str, Any]:
+    """All that may be printed of a licence: never a hash."""
+    return {
+        "id": licence.pk,
+        "name": licence.name,
+        "owner": licence.owner,
+        "note": licence.note,
+        "key_start": licence.key_start,
+        "key_end": licence.key_end,
+        "state": licence.state(timezone.now()).value,
+        "enabled": licence.enabled,
+        "platforms": licence.platforms,
+        "models": licence.model_patterns,
+        "networks": licence.networks,
+        "not_before": _iso(licence.not_before),
+        "expires_at": _iso(licence.expires_at),
+        "revoked_at": _iso(licence.revoked_at),
+        "previous_key_until": _iso(licence.previous_key_until),
+        "created_at": _iso(licence.created_at),
+        "last_used_at": _iso(licence.last_used_at),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    """A duration from now, or a moment in the server's time zone. Raises CommandError."""
+    if text is None:
+        return None
+    duration = _duration(text)
+    try:
+        moment = timezone.now() + duration if duration is not None else parse_datetime(text)
+        if moment is not None:
+            return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    except (ValueError, OverflowError):  # such as 2026-02-31, or 999999 weeks
+        moment = None
+    raise CommandError(
+        _("%(option)s is “%(value)s”; it takes 30d, 12h, 2026-12-31 or 2026-12-31T18:00.")
+        % {"option": option, "value": text}
+    )
+
+
+def _duration(text: str) -> timedelta | None:
+    match = _DURATION.fullmatch(text)
+    return match and timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _sentences(error: ValidationError) -> str:
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return "\n".join(
+        f"{_OPTIONS.get(field, field)}: {message}"
+        for field, messages in error.message_dict.items()
+        for message in messages
+    )
+
+
+def _table(rows: Sequence[Sequence[Any]]) -> str:
+    """Rows as aligned columns."""
+    texts = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in texts)
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value if value is not None else "")
