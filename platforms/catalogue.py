@@ -1,0 +1,179 @@
+"""The platforms in memory: an immutable snapshot, rebuilt when something in the admin changes."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from platforms.errors import ModelUnknown, PlatformUnknown
+from platforms.models import AuthStyle, CatalogueVersion, Credential, ModelMapping, Platform
+from platforms.routes import (
+    FREE,
+    CredentialSpec,
+    ModelSpec,
+    PlatformSpec,
+    Price,
+    Route,
+    Timeouts,
+)
+from platforms.secrets import SecretUnreadable, decrypt
+
+logger = logging.getLogger(__name__)
+
+_HEADERS = {
+    AuthStyle.BEARER: ("Authorization", "Bearer {}"),
+    AuthStyle.API_KEY: ("api-key", "{}"),
+    AuthStyle.X_API_KEY: ("x-api-key", "{}"),
+    AuthStyle.X_GOOG_API_KEY: ("x-goog-api-key", "{}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that can be called, at one version of the configuration."""
+
+    version: int
+    platforms: Mapping[str, PlatformSpec]
+    secrets: Mapping[str, str] = field(repr=False)
+    """Stored form to secret: what has not changed is not decrypted again (30 µs each)."""
+
+
+class Catalogue:
+    """The snapshot that calls look at. `load` and `refresh` run in a thread, the rest anywhere."""
+
+    def __init__(self) -> None:
+        self._snapshot = Snapshot(-1, {}, {})
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is in force now."""
+        return self._snapshot
+
+    def load(self) -> None:
+        """Read everything with three queries. Blocks; a database error leaves the old state."""
+        # Before the rows: a change that comes in between is loaded twice rather than never.
+        version = CatalogueVersion.current()
+        secrets: dict[str, str] = {}
+        credentials: dict[int, list[Credential]] = defaultdict(list)
+        for credential in Credential.objects.filter(enabled=True).order_by("id"):
+            credentials[credential.platform_id].append(credential)
+        models: dict[int, dict[str, ModelSpec]] = defaultdict(dict)
+        for mapping in ModelMapping.objects.order_by("public_name"):
+            models[mapping.platform_id][mapping.public_name] = _model(mapping)
+        platforms = {}
+        for platform in Platform.objects.filter(enabled=True):
+            specs = self._credentials(platform, credentials[platform.pk], secrets)
+            platforms[platform.slug] = _platform(platform, specs, models[platform.pk])
+        self._snapshot = Snapshot(version, platforms, secrets)
+
+    def refresh(self) -> bool:
+        """Load again if something has changed since; says whether. Blocks."""
+        if CatalogueVersion.current() == self._snapshot.version:
+            return False
+        self.load()
+        return True
+
+    def platform(self, slug: str) -> PlatformSpec:
+        """The enabled platform of this short name. Raises PlatformUnknown."""
+        try:
+            return self._snapshot.platforms[slug]
+        except KeyError:
+            raise PlatformUnknown(slug) from None
+
+    def route(self, slug: str, model: str) -> Route:
+        """Where a call for this model goes. Raises PlatformUnknown, ModelUnknown."""
+        platform = self.platform(slug)
+        spec = platform.models.get(model)
+        if spec is None:
+            if not platform.pass_unmapped:
+                raise ModelUnknown(slug, model)
+            return Route(platform, model, model, None, FREE)
+        if not spec.enabled:
+            raise ModelUnknown(slug, model)
+        return Route(platform, model, spec.upstream_name, spec.kind, spec.price)
+
+    def _credentials(
+        self, platform: Platform, rows: list[Credential], secrets: dict[str, str]
+    ) -> tuple[CredentialSpec, ...]:
+        if platform.auth_style == AuthStyle.NONE:
+            return (_nobody(platform),)
+        specs = []
+        for row in rows:
+            stored = row.secret_encrypted
+            try:
+                secret = secrets[stored] = self._snapshot.secrets.get(stored) or decrypt(stored)
+            except SecretUnreadable as error:
+                logger.error("Credential %s is left out: %s", row.pk, error)
+            else:
+                specs.append(_credential(platform, row, secret))
+        return tuple(specs)
+
+
+def spec_of(
+    platform: Platform, credential: Credential | None
+) -> tuple[PlatformSpec, CredentialSpec]:
+    """A platform and one of its credentials outside of any snapshot. Raises SecretUnreadable.
+
+    For a test of rows that may be switched off; `credential` None where none is asked for.
+    """
+    if credential is None or platform.auth_style == AuthStyle.NONE:
+        key = _nobody(platform)
+    else:
+        key = _credential(platform, credential, decrypt(credential.secret_encrypted))
+    return _platform(platform, (key,), {}), key
+
+
+def _nobody(platform: Platform) -> CredentialSpec:
+    """The credential of a platform that asks for none, so that callers need no special case."""
+    return CredentialSpec(0, "", "", tuple(platform.headers.items()), proxy=platform.proxy)
+
+
+def _credential(platform: Platform, row: Credential, secret: str) -> CredentialSpec:
+    name, form = _HEADERS[AuthStyle(platform.auth_style)]
+    return CredentialSpec(
+        id=row.pk,
+        name=row.name,
+        secret=secret,
+        headers=((name, form.format(secret)), *platform.headers.items()),
+        weight=row.weight,
+        proxy=row.proxy or platform.proxy,
+    )
+
+
+def _platform(
+    row: Platform, credentials: tuple[CredentialSpec, ...], models: dict[str, ModelSpec]
+) -> PlatformSpec:
+    return PlatformSpec(
+        id=row.pk,
+        slug=row.slug,
+        name=row.name,
+        preset=row.preset,
+        protocol=row.protocol,
+        base_url=row.base_url.rstrip("/"),
+        chat_path=row.chat_path,
+        models_path=row.models_path,
+        needs_credential=row.auth_style != AuthStyle.NONE,
+        pass_unmapped=row.pass_unmapped,
+        timeouts=Timeouts(row.connect_s, row.first_byte_s, row.idle_s, row.total_s),
+        credentials=credentials,
+        models=models,
+    )
+
+
+def _model(row: ModelMapping) -> ModelSpec:
+    return ModelSpec(
+        public_name=row.public_name,
+        upstream_name=row.upstream_name or row.public_name,
+        kind=row.kind,  # type: ignore[arg-type] # the column's choices are the literal's
+        enabled=row.enabled,
+        price=Price(
+            version=row.price_version,
+            prompt=row.price_prompt_micros,
+            cached=row.price_cached_micros,
+            completion=row.price_completion_micros,
+            image=row.price_image_micros,
+            second=row.price_second_micros,
+            request=row.price_request_micros,
+        ),
+        created=int(row.created_at.timestamp()),
+    )

@@ -1,0 +1,36 @@
+"""What can go wrong in choosing whom to call. Free of HTTP: gateway/errors.py gives the status.
+
+PlatformError
+ ├─ PlatformUnknown    no enabled platform of that name
+ ├─ ModelUnknown       the platform has no such model, or it is switched off
+ └─ NoCredential       the platform needs a key and none is enabled
+"""
+
+
+class PlatformError(Exception):
+    """Any of the errors below."""
+
+
+class PlatformUnknown(PlatformError):
+    """No enabled platform has this short name."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(slug)
+        self.slug = slug
+
+
+class ModelUnknown(PlatformError):
+    """The platform has no such model, or the operator has switched it off."""
+
+    def __init__(self, slug: str, model: str) -> None:
+        super().__init__(slug, model)
+        self.slug = slug
+        self.model = model
+
+
+class NoCredential(PlatformError):
+    """The platform needs a credential and none is enabled."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(slug)
+        self.slug = slug

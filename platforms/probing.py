@@ -1,0 +1,52 @@
+"""Is this credential any good? Asked by the admin and the commands, answered by the gateway.
+
+Platforms may not know the gateway, so the gateway registers its probe here when it starts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from platforms.models import Credential, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a try with one credential has shown."""
+
+    ok: bool
+    status: int | None
+    """The platform's HTTP status; None where there was no answer."""
+    latency_ms: int
+    detail: str
+    """For the operator; never holds the secret."""
+    models: tuple[str, ...] = ()
+    """The names that the platform lists."""
+
+
+Probe = Callable[[Platform, Credential | None], ProbeResult]
+_probes: list[Probe] = []
+
+
+def use(probe: Probe) -> None:
+    """Let this one answer from now on."""
+    _probes[:] = [probe]
+
+
+def probe(platform: Platform, credential: Credential | None) -> ProbeResult:
+    """Try the platform with this credential (None: it asks for none). Blocks."""
+    return _probes[0](platform, credential)
+
+
+def probe_and_note(platform: Platform, credential: Credential | None) -> ProbeResult:
+    """Try it, and keep what went wrong where the credential's page shows it. Blocks."""
+    result = probe(platform, credential)
+    if credential is not None:
+        noted = {
+            "last_error": "" if result.ok else result.detail[:300],
+            "last_error_at": None if result.ok else timezone.now(),
+        }
+        # update(): a note is no change of the configuration, so no version is bumped.
+        Credential.objects.filter(pk=credential.pk).update(**noted)
+    return result

@@ -1,0 +1,96 @@
+"""What may stand in a platform's fields."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+# First parts of paths that the site itself uses, now or by its published plans.
+RESERVED_SLUGS = frozenset(
+    (
+        *("admin", "api", "assets", "docs", "favicon", "files", "health", "healthz", "i18n"),
+        *("live", "livez", "media", "metrics", "openapi", "readyz", "robots", "static"),
+        *("v1", "v1beta", "ws"),
+    )
+)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+# Set by the gateway itself on every call.
+_OWN_HEADERS = frozenset(("host", "content-length", "transfer-encoding", "connection"))
+
+
+def validate_slug_is_free(value: str) -> None:
+    """Refuse names that the site itself uses. Raises ValidationError."""
+    if value in RESERVED_SLUGS:
+        raise ValidationError(
+            _("“%(slug)s” is used by the site itself; choose another short name."),
+            code="reserved",
+            params={"slug": value},
+        )
+
+
+def validate_base_url(value: str) -> None:
+    """Accept an http(s) or sandbox address without query and fragment. Raises ValidationError."""
+    parts = _split(value)
+    if parts.scheme not in ("http", "https", "sandbox") or not parts.hostname:
+        raise ValidationError(
+            _("This must begin with https:// or http:// and name a host."), code="invalid_item"
+        )
+    if parts.username or parts.password:
+        raise ValidationError(
+            _("No user name or password here: secrets belong into a credential."),
+            code="invalid_item",
+        )
+    if parts.query or parts.fragment:
+        raise ValidationError(_("This must have no ? or # part."), code="invalid_item")
+
+
+def validate_proxy(value: str) -> None:
+    """Accept an http(s) proxy address. Raises ValidationError."""
+    parts = _split(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValidationError(
+            _("A proxy is given as http://host:port or https://host:port."), code="invalid_item"
+        )
+
+
+def validate_headers(value: Any) -> None:
+    """Accept an object of header names and values. Raises ValidationError."""
+    validate_object(value)
+    for name, text in value.items():
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
+            raise ValidationError(
+                _("“%(name)s” cannot be set as a header."),
+                code="invalid_item",
+                params={"name": name},
+            )
+        if not isinstance(text, str) or not text.isprintable() or not text.isascii():
+            raise ValidationError(
+                _("The value of “%(name)s” must be a text of ASCII characters on one line."),
+                code="invalid_item",
+                params={"name": name},
+            )
+
+
+def validate_object(value: Any) -> None:
+    """Accept a JSON object. Raises ValidationError."""
+    if not isinstance(value, dict):
+        raise ValidationError(
+            _('This must be a JSON object, such as {"a": 1}.'), code="invalid_item"
+        )
+
+
+def validate_strings(value: Any) -> None:
+    """Accept a list of texts. Raises ValidationError."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise ValidationError(_("This must be a list of texts."), code="invalid_item")
+
+
+def _split(value: str) -> Any:
+    try:
+        parts = urlsplit(value)
+        _port = parts.port  # raises on a port that is none
+    except ValueError as error:
+        raise ValidationError(_("This is not an address."), code="invalid_item") from error
+    return parts
