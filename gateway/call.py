@@ -1,0 +1,210 @@
+"""A chat call from request to settled record. Read this first.
+
+    entry ─ route ─ allowed? ─ exchange ─ attempts(credential → upstream) ─ relay ─ record
+
+Whatever happens on the way, `http.answering` around it answers the client and writes the entry.
+"""
+
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+from gateway import relay
+from gateway.client import Client
+from gateway.errors import BadRequest
+from gateway.faces import openai
+from gateway.models import Outcome
+from gateway.protocols import PROTOCOLS
+from gateway.retry import VERDICTS
+from gateway.runtime import Gateway
+from gateway.shapes import Answer, Chat, Exchange, Failure, Reply, Usage, usage_object
+from gateway.sse import DONE
+from gateway.upstream import UpstreamResponse
+from gateway.usage import estimate
+from gateway.usage.entry import Entry
+from gateway.watch import Watch
+from licences.holders import Holder
+from platforms.errors import NoCredential
+from platforms.routes import CredentialSpec, PlatformSpec, Route
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+async def chat(gateway: Gateway, client: Client, entry: Entry, holder: Holder, chat: Chat) -> None:
+    """Answer one chat request; returns when the client has its last byte.
+
+    Raises what `errors.explain` explains, before the first byte or in the middle of a stream.
+    """
+    entry.model = chat["model"]
+    entry.stream = bool(chat.get("stream"))
+    entry.route = route = _route(gateway, holder, entry.platform, chat["model"])
+    exchange = PROTOCOLS[route.platform.protocol].chat(chat, route)
+    reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)
+    call = _Call(gateway, client, entry, chat, route, exchange, reply)
+    await (call.stream() if entry.stream else call.blocking())
+
+
+def _route(gateway: Gateway, holder: Holder, slug: str, model: str) -> Route:
+    """The route, if the licence may go there. A stranger to a platform learns nothing of it."""
+    gateway.catalogue.platform(slug)
+    holder.require(slug, model)
+    route = gateway.catalogue.route(slug, model)
+    if route.kind not in (None, "chat"):
+        raise BadRequest(
+            f"'model' is “{model}”, a model of the kind {route.kind}; this path takes chat models.",
+            param="model",
+        )
+    return route
+
+
+class _Call:
+    """One chat call under way: the parties, and the two ways to answer."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        client: Client,
+        entry: Entry,
+        chat: Chat,
+        route: Route,
+        exchange: Exchange,
+        reply: Reply,
+    ) -> None:
+        self.gateway = gateway
+        self.client = client
+        self.entry = entry
+        self.chat = chat
+        self.route = route
+        self.exchange = exchange
+        self.reply = reply
+        self.headers = [(b"x-request-id", entry.id.encode("ascii"))]
+
+    async def blocking(self) -> None:
+        """Answer with one body."""
+        timeouts = self.route.platform.timeouts
+        async with Watch(self.client.receive, total_s=timeouts.total_s) as watch:
+            with watch.translated():
+                answer = await self._attempts(watch, self._whole)
+            usage = answer.usage or estimate.usage(self.chat, answer.text_length)
+            if answer.usage is None:
+                answer.completion["usage"] = usage_object(usage)
+            self.entry.usage = usage
+            body = openai.answer(answer.completion)
+            watch.client_is_served()
+            self.entry.first_byte()
+            self.entry.write(Outcome.COMPLETED, 200)
+            await self.client.answer(200, body, self.headers)
+
+    async def stream(self) -> None:
+        """Answer event by event, with pings while nothing comes."""
+        settings, timeouts = self.gateway.settings, self.route.platform.timeouts
+        async with Watch(
+            self.client.receive,
+            total_s=timeouts.total_s,
+            ping_s=settings.ping_s,
+            ping=self._ping,
+        ) as watch:
+            with watch.translated():
+                stream = await self._attempts(watch, self._opened)
+                try:
+                    await self._relay(stream, watch)
+                finally:
+                    await stream.response.aclose()
+
+    async def _relay(self, stream: relay.Stream, watch: Watch) -> None:
+        await self.client.start_stream(self.headers)
+        self.entry.first_byte()
+        watch.expect("idle", self.route.platform.timeouts.idle_s)
+        try:
+            rest = await relay.pump(stream, self.client.write, watch)
+        finally:
+            # Also for a stream that was cut or left: what came was paid for.
+            self.entry.usage = usage = self._usage(stream)
+        watch.client_is_served()
+        tail = b"".join(map(openai.chunk, stream.reader.end(usage)))
+        self.entry.write(Outcome.COMPLETED, 200)
+        await self.client.end(rest + tail + DONE)
+        await relay.drain(stream)
+
+    def _usage(self, stream: relay.Stream) -> Usage:
+        return stream.reader.usage or estimate.usage(self.chat, stream.reader.text_length)
+
+    async def _ping(self) -> None:
+        # An upstream that thinks for long: from here on an error is an event, not a status.
+        await self.client.start_stream(self.headers)
+        await self.client.ping()
+
+    async def _whole(self, response: UpstreamResponse, watch: Watch) -> Answer:
+        try:
+            return await relay.whole(
+                response, self.exchange, self.reply, watch, self.gateway.settings.max_answer
+            )
+        finally:
+            await response.aclose()
+
+    async def _opened(self, response: UpstreamResponse, watch: Watch) -> relay.Stream:
+        try:
+            return await relay.open_stream(
+                response, self.exchange, self.reply, watch, self.gateway.settings.max_answer
+            )
+        except BaseException:
+            await response.aclose()
+            raise
+
+    async def _attempts(
+        self, watch: Watch, use: Callable[[UpstreamResponse, Watch], Awaitable[T]]
+    ) -> T:
+        """The first attempt that succeeds; the client has had nothing before. Raises Failure."""
+        platform, entry = self.route.platform, self.entry
+        most = self.gateway.settings.attempts
+        tries = _tries(platform)
+        credential = next(tries)
+        while True:
+            entry.credential = credential
+            entry.attempts += 1
+            try:
+                with watch.translated():
+                    watch.expect("first_byte", platform.timeouts.first_byte_s)
+                    return await use(await self._send(credential), watch)
+            except Failure as failure:
+                failure.message = scrub(failure.message, credential)
+                verdict = VERDICTS[failure.kind]
+                self.gateway.note_failure(credential, failure)
+                if verdict.again == "never" or entry.attempts >= most or watch.time_left_s <= 0:
+                    raise
+                following = next(tries, credential if verdict.again == "same" else None)
+                if following is None or (failure.kind == "timeout" and following is credential):
+                    raise
+                credential = following
+
+    async def _send(self, credential: CredentialSpec) -> UpstreamResponse:
+        """The answer of one upstream call, if it is a good one. Raises Failure."""
+        platform = self.route.platform
+        response = await self.gateway.upstream.send(platform, credential, self.exchange.request)
+        if response.status == 200:
+            return response
+        try:
+            body = await response.read(self.gateway.settings.max_error)
+        finally:
+            await response.aclose()
+        protocol = PROTOCOLS[platform.protocol]
+        raise protocol.failure(response.status, response.headers, body)
+
+
+def _tries(platform: PlatformSpec) -> Iterator[CredentialSpec]:
+    """The platform's credentials in the order to try: by chance, by weight. Raises NoCredential."""
+    left = list(platform.credentials)
+    if not left:
+        raise NoCredential(platform.slug)
+    while len(left) > 1:
+        chosen = random.choices(left, [credential.weight for credential in left])[0]  # noqa: S311
+        yield chosen
+        left.remove(chosen)
+    yield left[0]
+
+
+def scrub(text: str, credential: CredentialSpec) -> str:
+    """A text without the credential's secret: platforms quote the key that they refuse."""
+    return text.replace(credential.secret, "…") if credential.secret else text

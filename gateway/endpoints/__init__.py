@@ -1,0 +1,1 @@
+"""One file per resource that clients call: read, call, answer."""

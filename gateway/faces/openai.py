@@ -1,0 +1,249 @@
+"""OpenAI clients: the chat request, checked and put right; completions, chunks and errors as bytes.
+
+Only what the gateway needs is checked, each with a sentence that names the field; everything else
+travels on, so that a platform's own extensions work.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from gateway import sse
+from gateway.errors import ApiError, BadRequest
+from gateway.shapes import Chat, Json
+
+ROLES = ("developer", "system", "user", "assistant", "tool", "function")
+_JSON_TYPES: dict[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"PK\x03\x04", "application/zip"),
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
+
+
+def read_chat(body: bytes) -> Chat:
+    """A chat request from its bytes. Raises BadRequest.
+
+    Put right on the way, because clients send it: an image as a bare string or bare base64, a
+    file as bare base64.
+    """
+    try:
+        chat = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        what = f"{error.msg} (line {error.lineno}, column {error.colno})" if body else "it is empty"
+        raise BadRequest(f"The body is not valid JSON: {what}.", code="invalid_json") from None
+    if type(chat) is not dict:
+        raise BadRequest(
+            f"The body is {_is(chat)}; a chat request is a JSON object.", code="invalid_type"
+        )
+    _require(chat, "model", str)
+    if not chat["model"].strip():
+        raise BadRequest("'model' is empty; name a model.", param="model")
+    messages = _require(chat, "messages", list)
+    if not messages:
+        raise BadRequest("'messages' is empty; at least one message is needed.", param="messages")
+    for index, message in enumerate(messages):
+        _check_message(message, index)
+    _check_stream(chat)
+    for name, kind in (("tools", list), ("n", int), ("response_format", dict), ("metadata", dict)):
+        if chat.get(name) is not None:
+            _typed(chat[name], name, kind)
+    return chat
+
+
+def wants_usage(chat: Chat) -> bool:
+    """Whether the client asked for the usage chunk of a stream."""
+    return bool((chat.get("stream_options") or {}).get("include_usage"))
+
+
+def answer(completion: dict[str, Json]) -> bytes:
+    """A blocking answer's body."""
+    return orjson.dumps(completion)
+
+
+def chunk(chunk: dict[str, Json]) -> bytes:
+    """One event of a stream."""
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def error(error: ApiError) -> bytes:
+    """An error answer's body."""
+    return orjson.dumps(error.body())
+
+
+def error_event(error: ApiError) -> bytes:
+    """An error in the middle of a stream: one event, after which no `[DONE]` follows."""
+    return sse.encode(orjson.dumps(error.body()))
+
+
+def _is(value: Any) -> str:
+    return _JSON_TYPES.get(type(value), "something else")
+
+
+def _typed(value: Any, path: str, kind: type) -> Any:
+    if type(value) is not kind:
+        raise BadRequest(
+            f"'{path}' is {_is(value)}; it must be {_JSON_TYPES[kind]}.",
+            param=path,
+            code="invalid_type",
+        )
+    return value
+
+
+def _require(where: dict[str, Any], name: str, kind: type, path: str = "") -> Any:
+    if name not in where:
+        raise BadRequest(
+            f"'{path}{name}' is missing; it must be {_JSON_TYPES[kind]}.",
+            param=f"{path}{name}",
+            code="missing_required_parameter",
+        )
+    return _typed(where[name], f"{path}{name}", kind)
+
+
+def _check_stream(chat: Chat) -> None:
+    stream = chat.get("stream")
+    if stream is not None:
+        _typed(stream, "stream", bool)
+    options = chat.get("stream_options")
+    if options is None:
+        return
+    _typed(options, "stream_options", dict)
+    if not stream:
+        raise BadRequest(
+            "'stream_options' is only allowed with \"stream\": true.", param="stream_options"
+        )
+    if options.get("include_usage") is not None:
+        _typed(options["include_usage"], "stream_options.include_usage", bool)
+
+
+def _check_message(message: Any, index: int) -> None:
+    path = f"messages[{index}]"
+    _typed(message, path, dict)
+    role = _require(message, "role", str, f"{path}.")
+    if role not in ROLES:
+        raise BadRequest(
+            f"'{path}.role' is not a role; it must be one of {', '.join(ROLES)}.",
+            param=f"{path}.role",
+        )
+    content = message.get("content")
+    if type(content) is list:
+        for number, part in enumerate(content):
+            _check_part(part, f"{path}.content[{number}]")
+    elif content is None:
+        if role != "assistant":
+            what = "null" if "content" in message else "missing"
+            raise BadRequest(
+                f"'{path}.content' is {what}; it must be a string or an array of parts.",
+                param=f"{path}.content",
+                code="missing_required_parameter",
+            )
+    elif type(content) is not str:
+        raise BadRequest(
+            f"'{path}.content' is {_is(content)}; it must be a string or an array of parts.",
+            param=f"{path}.content",
+            code="invalid_type",
+        )
+    if role == "tool":
+        _require(message, "tool_call_id", str, f"{path}.")
+
+
+def _check_part(part: Any, path: str) -> None:
+    _typed(part, path, dict)
+    kind = _require(part, "type", str, f"{path}.")
+    check = _PARTS.get(kind)
+    if check is not None:  # other types are a platform's own, such as video_url: they travel on
+        check(part, path)
+
+
+def _text(part: dict[str, Any], path: str) -> None:
+    _require(part, "text", str, f"{path}.")
+
+
+def _image(part: dict[str, Any], path: str) -> None:
+    if type(part.get("image_url")) is str:
+        part["image_url"] = {"url": part["image_url"]}
+    image = _require(part, "image_url", dict, f"{path}.")
+    url = _require(image, "url", str, f"{path}.image_url.")
+    image["url"] = _as_url(url, f"{path}.image_url.url", "an image")
+
+
+def _file(part: dict[str, Any], path: str) -> None:
+    file = _require(part, "file", dict, f"{path}.")
+    if file.get("file_data") is None:
+        if type(file.get("file_id")) is str:
+            return
+        raise BadRequest(
+            f"'{path}.file' has neither 'file_data' nor 'file_id'.",
+            param=f"{path}.file",
+            code="missing_required_parameter",
+        )
+    data = _typed(file["file_data"], f"{path}.file.file_data", str)
+    file["file_data"] = url = _as_url(data, f"{path}.file.file_data", "a file")
+    if file.get("filename") is None and url.startswith("data:"):
+        # OpenAI refuses a file without a name; the type decides how the platform reads it.
+        file["filename"] = f"file.{url[5 : url.find(';')].rpartition('/')[2] or 'bin'}"
+
+
+def _audio(part: dict[str, Any], path: str) -> None:
+    audio = _require(part, "input_audio", dict, f"{path}.")
+    if "url" in audio:  # a platform's own spelling (Ark takes a URL here)
+        return
+    _require(audio, "data", str, f"{path}.input_audio.")
+    _require(audio, "format", str, f"{path}.input_audio.")
+
+
+_PARTS: dict[str, Callable[[dict[str, Any], str], None]] = {
+    "text": _text,
+    "image_url": _image,
+    "file": _file,
+    "input_audio": _audio,
+}
+
+
+def _as_url(value: str, path: str, what: str) -> str:
+    """An address or data URL as it is; bare base64 as a data URL of the type its bytes show."""
+    head = value[:16].lower()
+    if head.startswith("data:"):
+        if ";base64," not in value[:200].lower():
+            raise BadRequest(
+                f"'{path}' is a data URL without ';base64,'; it must be data:<type>;base64,<data>.",
+                param=path,
+            )
+        return value
+    if "://" in head:
+        return value
+    # The beginning tells: matching all of a 20 MB picture would hold up every other client.
+    if not value.strip() or not _BASE64.fullmatch(value[:1024]):
+        raise BadRequest(
+            f"'{path}' is neither an https URL, nor a data URL, nor base64 of {what}.", param=path
+        )
+    return f"data:{_sniff(value)};base64,{value}"
+
+
+def _sniff(data: str) -> str:
+    """The media type that the first bytes of base64 show."""
+    try:
+        start = base64.b64decode(data[:64].translate({45: "+", 95: "/"}), validate=False)
+    except binascii.Error:
+        return "application/octet-stream"
+    for signature, kind in _SIGNATURES:
+        if start.startswith(signature):
+            return kind
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "image/webp"
+    return "application/octet-stream" if b"\x00" in start else "text/plain"

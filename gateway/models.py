@@ -1,0 +1,125 @@
+"""What was used: a record per request, sums per day, and which journal batches are booked."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+
+class Outcome(models.TextChoices):
+    """How a request ended."""
+
+    COMPLETED = "completed", _("completed")
+    CANCELLED = "cancelled", _("cancelled by the client")
+    UPSTREAM_ERROR = "upstream_error", _("error of the platform")
+    TRUNCATED = "truncated", _("cut off")
+    REFUSED = "refused", _("refused")
+
+
+class UsageRecord(models.Model):
+    """One finished request. Names are copied, not linked: a record says what was true then.
+
+    Money is in micro-units of the site's currency, times are milliseconds, `prices` holds the unit
+    prices that the cost was worked out with (keys as in `platforms.routes.Price`).
+    """
+
+    request_id = models.CharField(_("request"), max_length=64, unique=True)
+    at = models.DateTimeField(_("time"))
+    licence_id = models.BigIntegerField(_("licence number"), null=True)
+    licence_name = models.CharField(_("licence"), max_length=100, blank=True)
+    platform = models.CharField(_("platform"), max_length=50, blank=True)
+    credential_id = models.BigIntegerField(_("credential number"), null=True)
+    credential_name = models.CharField(_("credential"), max_length=100, blank=True)
+    endpoint = models.CharField(_("endpoint"), max_length=40)
+    model = models.CharField(_("model"), max_length=200, blank=True)
+    upstream_model = models.CharField(_("upstream model"), max_length=200, blank=True)
+    stream = models.BooleanField(_("streamed"), default=False)
+    outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome.choices)
+    status = models.PositiveSmallIntegerField(
+        _("status"), help_text=_("The HTTP status that the client was answered with.")
+    )
+    error_code = models.CharField(_("error code"), max_length=60, blank=True)
+    error = models.CharField(_("error"), max_length=300, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), default=0)
+    cached_tokens = models.PositiveIntegerField(_("cached tokens"), default=0)
+    completion_tokens = models.PositiveIntegerField(_("completion tokens"), default=0)
+    reasoning_tokens = models.PositiveIntegerField(_("reasoning tokens"), default=0)
+    images = models.PositiveIntegerField(_("images"), default=0)
+    seconds = models.FloatField(_("seconds"), default=0)
+    measured = models.BooleanField(
+        _("measured"),
+        default=False,
+        help_text=_("Yes: the platform reported these numbers. No: the gateway estimated them."),
+    )
+    cost_micros = models.BigIntegerField(_("cost"), default=0)
+    price_version = models.PositiveIntegerField(_("price version"), default=0)
+    prices = models.JSONField(_("unit prices"), default=dict)
+    first_byte_ms = models.PositiveIntegerField(_("time to first byte"), null=True)
+    latency_ms = models.PositiveIntegerField(_("latency"), default=0)
+
+    class Meta:
+        verbose_name = _("usage record")
+        verbose_name_plural = _("usage records")
+        ordering = ["-at"]
+        indexes = [
+            models.Index(fields=["at"], name="usage_at"),
+            models.Index(fields=["licence_id", "at"], name="usage_licence_at"),
+            models.Index(fields=["platform", "at"], name="usage_platform_at"),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return self.request_id
+
+
+class UsageDay(models.Model):
+    """Sums of one day (UTC) for one licence, platform and model."""
+
+    day = models.DateField(_("day"))
+    licence_id = models.BigIntegerField(_("licence number"), default=0)
+    licence_name = models.CharField(_("licence"), max_length=100, blank=True)
+    platform = models.CharField(_("platform"), max_length=50, blank=True)
+    model = models.CharField(_("model"), max_length=200, blank=True)
+    requests = models.PositiveBigIntegerField(_("requests"), default=0)
+    errors = models.PositiveBigIntegerField(_("errors"), default=0)
+    prompt_tokens = models.PositiveBigIntegerField(_("prompt tokens"), default=0)
+    cached_tokens = models.PositiveBigIntegerField(_("cached tokens"), default=0)
+    completion_tokens = models.PositiveBigIntegerField(_("completion tokens"), default=0)
+    reasoning_tokens = models.PositiveBigIntegerField(_("reasoning tokens"), default=0)
+    images = models.PositiveBigIntegerField(_("images"), default=0)
+    seconds = models.FloatField(_("seconds"), default=0)
+    cost_micros = models.BigIntegerField(_("cost"), default=0)
+    latency_ms = models.PositiveBigIntegerField(_("latency, summed"), default=0)
+
+    class Meta:
+        verbose_name = _("usage of a day")
+        verbose_name_plural = _("usage by day")
+        ordering = ["-day"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "licence_id", "platform", "model"], name="usage_day_once"
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.day} {self.licence_name} {self.platform}/{self.model}"
+
+
+class JournalBatch(models.Model):
+    """A stretch of a journal file that is booked; its uniqueness is what books it exactly once."""
+
+    file = models.CharField(_("journal file"), max_length=120)
+    start = models.PositiveBigIntegerField(_("first byte"))
+    end = models.PositiveBigIntegerField(_("byte after the last"))
+    records = models.PositiveIntegerField(_("records"))
+    booked_at = models.DateTimeField(_("booked"))
+
+    class Meta:
+        verbose_name = _("journal batch")
+        verbose_name_plural = _("journal batches")
+        constraints = [models.UniqueConstraint(fields=["file", "start"], name="journal_batch_once")]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.file} {self.start}-{self.end}"

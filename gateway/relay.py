@@ -1,0 +1,141 @@
+"""An upstream's answer on its way to the client: whole, or event by event as it comes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from gateway import sse
+from gateway.faces import openai
+from gateway.shapes import Answer, Exchange, Failure, Json, Reader, Reply
+from gateway.upstream import UpstreamResponse
+from gateway.watch import Watch
+
+Write = Callable[[bytes], Awaitable[None]]
+MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, IndexError)
+"""What reading a value of another shape than was promised raises: an upstream may send any JSON."""
+_WHOLE_BODY = ("application/json", "text/html", "application/problem+json")
+DRAIN_S = 1.0  # after [DONE] the end of the body follows at once, or the connection is closed
+
+
+@dataclass(slots=True)
+class Stream:
+    """A stream whose first chunks are there: from here on there is no second try."""
+
+    reader: Reader
+    first: list[dict[str, Json]]
+    pieces: AsyncIterator[bytes]
+    decoder: sse.Decoder
+    response: UpstreamResponse
+    failure: Failure | None = None
+    """Raised once the chunks before it are sent."""
+
+
+async def whole(
+    response: UpstreamResponse, exchange: Exchange, reply: Reply, watch: Watch, limit: int
+) -> Answer:
+    """Read a blocking answer of at most `limit` bytes. Raises Failure."""
+    body = await response.read(limit, heard=watch.touch)
+    if response.content_type == "text/event-stream":
+        raise Failure("broken", "The platform answered with a stream that was not asked for.")
+    try:
+        return exchange.answer(body, reply)
+    except MISSHAPEN as error:
+        raise Failure(
+            "broken", "The platform's answer is not of the shape it should be."
+        ) from error
+
+
+async def open_stream(
+    response: UpstreamResponse, exchange: Exchange, reply: Reply, watch: Watch, limit: int
+) -> Stream:
+    """Read a stream up to its first chunk. Raises Failure, also for a stream that has none."""
+    reader = exchange.reader(reply)
+    stream = Stream(reader, [], response.pieces(), sse.Decoder(), response)
+    if response.content_type in _WHOLE_BODY:
+        answer = await whole(response, exchange, reply, watch, limit)
+        stream.first = exchange.chunks(answer, reply)
+        reader.usage, reader.text_length = answer.usage, answer.text_length
+        reader.finished = reader.done = True
+        return stream
+    async for piece in stream.pieces:
+        watch.touch()
+        stream.first = _chunks(stream, _events(stream, piece))
+        if stream.first or stream.failure or reader.done:
+            break
+    else:
+        stream.first = _chunks(stream, stream.decoder.end())
+    if stream.failure:
+        raise stream.failure  # nothing has gone out, so its true status can, or another try
+    if not stream.first:
+        raise Failure("broken", "The platform's stream ended before it had begun.")
+    return stream
+
+
+async def pump(stream: Stream, write: Write, watch: Watch) -> bytes:
+    """Send every event as it comes; returns what is left to send when the upstream has ended.
+
+    Raises Failure when it ended too early: a cut never looks like a clean end. ClientGone.
+    """
+    reader = stream.reader
+    pending = _encode(stream.first)
+    try:
+        with watch.translated():
+            while not reader.done:
+                if pending:
+                    await write(pending)
+                    watch.sent()
+                    pending = b""
+                if stream.failure:
+                    raise stream.failure
+                piece = await anext(stream.pieces, None)
+                if piece is None:
+                    pending = _encode(_chunks(stream, stream.decoder.end()))
+                    break
+                watch.touch()
+                # All events of one read in one write: what came together leaves together.
+                pending = _encode(_chunks(stream, _events(stream, piece)))
+    except Failure:
+        if not reader.finished:
+            raise
+        # Every choice had its finish reason; only the end of the connection was missing.
+    if not reader.finished:
+        raise Failure("broken", "The platform's stream was cut off before its end.")
+    return pending
+
+
+async def drain(stream: Stream) -> None:
+    """Read the end of the body, so that the connection can be used again."""
+    with contextlib.suppress(Failure, TimeoutError):  # then it is closed, which is as good
+        async with asyncio.timeout(DRAIN_S):
+            async for _piece in stream.pieces:
+                pass
+
+
+def _encode(chunks: list[dict[str, Json]]) -> bytes:
+    if len(chunks) == 1:
+        return openai.chunk(chunks[0])
+    return b"".join(map(openai.chunk, chunks))
+
+
+def _events(stream: Stream, piece: bytes) -> list[sse.Event]:
+    try:
+        return stream.decoder.feed(piece)
+    except sse.EventTooLong as error:
+        raise Failure("broken", f"The platform's stream cannot be read: {error}") from error
+
+
+def _chunks(stream: Stream, events: list[sse.Event]) -> list[dict[str, Json]]:
+    """The chunks of these events. A failure waits in `stream` until what came before it is sent."""
+    feed = stream.reader.feed
+    chunks: list[dict[str, Json]] = []
+    try:
+        for event in events:
+            chunks += feed(event.data)
+    except Failure as failure:
+        stream.failure = failure
+    except MISSHAPEN:
+        stream.failure = Failure(
+            "broken", "The platform's stream is not of the shape it should be."
+        )
+    return chunks

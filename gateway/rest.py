@@ -1,0 +1,97 @@
+"""For DRF views: who calls, and errors in OpenAI's shape."""
+
+import logging
+from typing import Any
+
+from adrf.views import APIView
+from django.http import Http404, HttpRequest, HttpResponseBase
+from rest_framework import exceptions
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from typing_extensions import override
+
+from gateway.client import RawHeaders
+from gateway.errors import ApiError, explain, method_not_allowed, not_found
+from gateway.models import Outcome
+from gateway.runtime import Gateway
+from gateway.usage.entry import Entry
+from licences.holders import Holder
+
+logger = logging.getLogger(__name__)
+
+
+class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
+    """An endpoint that does not stream. Subclasses write `async def get(self, request, …)`."""
+
+    endpoint = ""
+    """Its name in logs."""
+    parser_classes = [JSONParser]
+    renderer_classes = [JSONRenderer]
+    gateway: Gateway
+    entry: Entry
+
+    @override
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer, with the request's id in the header and one line in the access log."""
+        self.gateway = await Gateway.current()
+        platform = kwargs.get("platform", "")
+        self.entry = Entry(self.endpoint, platform, journal=None, access=self.gateway.access)
+        with self.gateway.live():
+            response: HttpResponseBase = await super().async_dispatch(request, *args, **kwargs)
+        response["x-request-id"] = self.entry.id
+        ok = response.status_code < 400
+        failed = response.status_code >= 500
+        outcome = Outcome.UPSTREAM_ERROR if failed else Outcome.REFUSED
+        self.entry.write(Outcome.COMPLETED if ok else outcome, response.status_code)
+        return response
+
+    async def authenticate(self, request: Request) -> Holder:
+        """The licence that calls. Raises LicenceError."""
+        names = ("authorization", "x-api-key", "api-key")
+        headers: RawHeaders = [
+            (name.encode("ascii"), request.headers[name].encode("latin-1", "replace"))
+            for name in names
+            if name in request.headers
+        ]
+        address = request.META.get("REMOTE_ADDR")
+        self.entry.holder = await self.gateway.register.authenticate(headers, address)
+        return self.entry.holder
+
+
+class UnknownPath(GatewayView):
+    """Everything under /<platform>/v1/ that is not served."""
+
+    endpoint = "unknown"
+
+    async def get(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        """404, whatever the method."""
+        raise not_found(request.path)
+
+    post = put = patch = delete = head = options = get
+
+
+def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler: every failure as OpenAI's error object."""
+    explained = explain(_translated(error, context))
+    view = context.get("view")
+    entry = getattr(view, "entry", None)
+    if explained.code == "internal_error":
+        logger.error("Request %s failed", entry.id if entry else "?", exc_info=error)
+    return Response(explained.body(), status=explained.status, headers=explained.headers)
+
+
+def _translated(error: Exception, context: dict[str, Any]) -> Exception:
+    """DRF's and Django's own exceptions as ours."""
+    request, view = context["request"], context["view"]
+    if isinstance(error, exceptions.MethodNotAllowed):
+        allowed = ", ".join(name for name in view.allowed_methods if name != "OPTIONS")
+        return method_not_allowed(str(request.method), allowed)
+    if isinstance(error, Http404 | exceptions.NotFound):
+        return not_found(request.path)
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return ApiError(415, str(error.detail), code="unsupported_media_type")
+    if isinstance(error, exceptions.APIException) and error.status_code < 500:
+        return ApiError(error.status_code, str(error.detail), code="invalid_request")
+    return error

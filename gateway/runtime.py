@@ -1,0 +1,200 @@
+"""The gateway of this process: all that a call needs, built on first use, closed in order."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from django.conf import settings as django_settings
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from gateway.model_names import ModelNames
+from gateway.observe import AccessLog
+from gateway.retry import VERDICTS
+from gateway.shapes import Failure
+from gateway.upstream import Upstream
+from gateway.usage.booking import Booking
+from gateway.usage.journal import Journal
+from licences.register import Register
+from platforms.catalogue import Catalogue
+from platforms.models import Credential
+from platforms.routes import CredentialSpec
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+WATCH_S = 0.5  # a change in the admin acts within a second
+CLOSE_S = 5.0  # for calls that were cancelled at the end of the drain time
+FLUSH_S = 10.0  # for booking at the end; what is left is booked by the next process
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """The settings that the hot path looks at, read once."""
+
+    max_chat_body: int
+    """Bytes."""
+    max_answer: int
+    """Bytes of a blocking answer."""
+    ping_s: float
+    body_s: float
+    attempts: int
+    max_error: int = 2**20
+    """Bytes of an error's body."""
+
+    @classmethod
+    def read(cls) -> Self:
+        """From Django's settings."""
+        return cls(
+            max_chat_body=django_settings.TOKENS_MAX_CHAT_BODY,
+            max_answer=django_settings.TOKENS_MAX_ANSWER,
+            ping_s=django_settings.TOKENS_PING_S,
+            body_s=django_settings.TOKENS_BODY_S,
+            attempts=django_settings.TOKENS_ATTEMPTS,
+        )
+
+
+class Gateway:
+    """Catalogue, register, upstream, journal, booking, and the tasks that keep them fresh."""
+
+    _current: "Gateway | None" = None
+    _starting: asyncio.Lock | None = None
+
+    def __init__(
+        self,
+        *,
+        upstream: Upstream | None = None,
+        settings: RelaySettings | None = None,
+        access: AccessLog | None = None,
+    ) -> None:
+        folder = Path(django_settings.TOKENS_DATA_DIR) / "journal"
+        self.settings = settings or RelaySettings.read()
+        self.access = access or AccessLog(enabled=django_settings.TOKENS_ACCESS_LOG)
+        self.catalogue = Catalogue()
+        self.register = Register(django_settings.TOKENS_LICENCE_PEPPER.encode())
+        self.upstream = upstream or Upstream()
+        self.model_names = ModelNames(self.upstream)
+        self.journal = Journal(folder)
+        self.booking = Booking(folder, self.journal)
+        self._live = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        # One thread for our own queries: its connection is kept, and calls never wait for it.
+        self._database = ThreadPoolExecutor(1, thread_name_prefix="tokens-database")
+        self._notes: dict[int, str] = {}
+
+    @classmethod
+    async def current(cls) -> "Gateway":
+        """This process's gateway, started on first use: daphne has no lifespan to do it in."""
+        if cls._current is not None:
+            return cls._current
+        cls._starting = cls._starting or asyncio.Lock()
+        async with cls._starting:
+            if cls._current is None:
+                gateway = cls()
+                try:
+                    await gateway.start()
+                except BaseException:
+                    await gateway.aclose()
+                    raise
+                cls._current = gateway
+            return cls._current
+
+    @classmethod
+    def use(cls, gateway: "Gateway | None") -> None:
+        """Make this one the process's; tests bring their own."""
+        cls._current = gateway
+
+    async def start(self) -> None:
+        """Load catalogue and licences, then keep them fresh and book what is journaled."""
+        await self.in_database_thread(self._load)
+        self.own(self._keep_fresh(), "tokens: reload on change")
+        self.own(self.booking.run(), "tokens: book usage")
+
+    async def aclose(self) -> None:
+        """Wait for calls that are ending, book what is journaled, close everything."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._idle.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks) if self._tasks else None
+        await self.booking.flush(FLUSH_S)
+        self.journal.close()
+        self.access.flush()
+        await self.upstream.aclose()
+        self.register.close()
+        self._database.shutdown(wait=False, cancel_futures=True)
+        if Gateway._current is self:
+            Gateway._current = None
+
+    @contextlib.contextmanager
+    def live(self) -> Iterator[None]:
+        """Count a call as under way."""
+        self._live += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._live -= 1
+            if not self._live:
+                self._idle.set()
+
+    def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run `work` beside the calls until it ends or the gateway is closed."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("%s ended with an error", task.get_name(), exc_info=error)
+
+    async def in_database_thread(self, work: Callable[[], T]) -> T:
+        """Run a query of our own, apart from those of Django's views."""
+
+        def run() -> T:
+            close_old_connections()
+            return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._database, run)
+
+    def note_failure(self, credential: CredentialSpec, failure: Failure) -> None:
+        """Show in the admin what a credential's last error was; written soon, by the watcher."""
+        if credential.id and VERDICTS[failure.kind].noted:
+            self._notes[credential.id] = failure.message[:300]
+
+    def _load(self) -> None:
+        self.catalogue.load()
+        self.register.load()
+
+    async def _keep_fresh(self) -> None:
+        """Reload what has changed, within WATCH_S. A database outage is logged once."""
+        failing = False
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                await self.in_database_thread(self._refresh)
+            except DatabaseError as error:
+                if not failing:
+                    logger.warning("Changes cannot be seen, the database fails: %s", error)
+                failing = True
+            else:
+                failing = False
+
+    def _refresh(self) -> None:
+        self.catalogue.refresh()
+        self.register.refresh()
+        notes, self._notes = self._notes, {}
+        for id, message in notes.items():
+            # update(): a note is no change of the configuration, so no version is bumped.
+            Credential.objects.filter(pk=id).update(
+                last_error=message, last_error_at=timezone.now()
+            )

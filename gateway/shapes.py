@@ -1,0 +1,143 @@
+"""OpenAI's shapes, and the few values that travel between endpoints, protocols and relay. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Json = Any
+"""Whatever JSON can say. The one `Any` that may cross a module's border."""
+
+Chat = dict[str, Json]
+"""A chat request in OpenAI's shape, checked by a face: `model` and `messages` are what they say."""
+
+Headers = tuple[tuple[str, str], ...]
+
+FailureKind = Literal[
+    "rate",
+    "quota",
+    "key",
+    "overloaded",
+    "context_length",
+    "content_filter",
+    "not_found",
+    "bad_request",
+    "unreachable",
+    "timeout",
+    "broken",
+]
+
+
+class Failure(Exception):
+    """What an upstream's error means; which kind is a fact of the wire, what follows is policy.
+
+    Kinds: `rate` (asked too fast), `quota` (out of money), `key` (credential refused), `overloaded`
+    (no capacity now), `context_length`, `content_filter`, `not_found` (model), `bad_request` (the
+    caller's fault), `unreachable` (no connection), `timeout`, `broken` (failed inside, or an answer
+    that is none).
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(kind, message)
+        self.kind: FailureKind = kind
+        self.message = message
+        """The upstream's own words, or ours where it said nothing."""
+        self.status = status
+        """The upstream's HTTP status; None where there was no answer."""
+        self.code = code
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a call used, as OpenAI counts: cached within prompt, reasoning within completion."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    measured: bool = False
+    """True: the upstream reported it. False: the gateway's estimate."""
+
+
+def usage_object(usage: Usage) -> dict[str, Json]:
+    """OpenAI's usage object."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """A request to a platform, described but not made; the transport adds the credential."""
+
+    method: str
+    path: str
+    """Appended to the platform's base URL."""
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Who answers, as the client shall see it: the same in a completion and in all its chunks."""
+
+    id: str
+    model: str
+    created: int
+    """Unix seconds."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A blocking answer in OpenAI's shape, with what it used."""
+
+    completion: dict[str, Json]
+    usage: Usage | None
+    """None: the upstream did not say."""
+    text_length: int
+    """Bytes (UTF-8) of text, reasoning and arguments; what an estimate is made of."""
+
+
+class Reader(Protocol):
+    """Turns one stream's upstream events into OpenAI chunks; holds all state of that stream."""
+
+    usage: Usage | None
+    """What the upstream has reported so far."""
+    finished: bool
+    """The answer is whole: every choice has its finish reason, or the upstream said it is done."""
+    done: bool
+    """The upstream has said that nothing more comes."""
+    text_length: int
+    """Bytes (UTF-8) of text, reasoning and arguments so far; what an estimate is made of."""
+
+    def feed(self, data: bytes) -> list[dict[str, Json]]:
+        """The chunks that the data of one event makes. Raises Failure on an error event."""
+
+    def end(self, usage: Usage) -> list[dict[str, Json]]:
+        """The chunks still owed at a clean end; `usage` is shown where the client asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One upstream call, described but not made."""
+
+    request: UpstreamRequest
+    answer: Callable[[bytes, Reply], Answer]
+    """A whole body to OpenAI's shape. Raises Failure."""
+    reader: Callable[[Reply], Reader]
+    """A fresh one for a stream."""
+    chunks: Callable[[Answer, Reply], list[dict[str, Json]]]
+    """A whole answer as chunks, for upstreams that answer a stream's request with a whole body."""

@@ -1,0 +1,192 @@
+"""From the journal to the database, each line exactly once.
+
+A batch is a stretch of one journal file. Its place (file, first byte) is unique in the database
+and written in the same transaction as its records, sums and spends: a crash at any point leaves
+either all of it or nothing, and doing it again does nothing.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, transaction
+from django.utils import timezone
+
+from gateway.models import JournalBatch
+from gateway.usage import rows
+from gateway.usage.journal import ROTATE_BYTES, SUFFIX, Journal
+
+logger = logging.getLogger(__name__)
+
+BATCH_BYTES = 2**20  # about 2,500 records
+MOST_BACKOFF_S = 10.0
+KEPT = timedelta(days=7)  # batches of files that are gone
+
+
+class Booking:
+    """Books the journal of this process, and those that dead processes left."""
+
+    def __init__(self, folder: Path, journal: Journal | None) -> None:
+        """`journal` None: only what dead processes left."""
+        self._folder = folder
+        self._journal = journal
+        self._path: Path | None = None
+        self._offset = 0  # of the own file, booked so far
+        # A thread of its own: one batch at a time, on one kept connection.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokens-booking")
+
+    @property
+    def lag_bytes(self) -> int:
+        """Bytes of the own journal that are not booked yet."""
+        if self._journal is None or self._journal.path != self._path:
+            return self._journal.size if self._journal else 0
+        return self._journal.size - self._offset
+
+    async def run(self) -> None:
+        """Book every `TOKENS_BOOKING_S`, for ever. An outage is logged once, and waited out."""
+        pause_s = settings.TOKENS_BOOKING_S
+        failing = False
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._in_thread()
+            except (DatabaseError, OSError) as error:
+                if not failing:
+                    logger.warning("Usage waits in the journal, it cannot be booked: %s", error)
+                failing = True
+                pause_s = min(pause_s * 2, MOST_BACKOFF_S)
+            else:
+                if failing:
+                    logger.warning("Usage is booked again.")
+                failing = False
+                pause_s = settings.TOKENS_BOOKING_S
+
+    async def flush(self, seconds: float) -> None:
+        """Book all there is, for at most so long; what is left waits for the next process."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._in_thread()
+        except (TimeoutError, DatabaseError, OSError) as error:
+            logger.warning("Usage stays in the journal until the next start: %s", error)
+        self._thread.shutdown(wait=False)
+
+    async def _in_thread(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.book)
+
+    def book(self) -> int:
+        """Book everything that is there now; how many records. Blocks. Raises DatabaseError."""
+        close_old_connections()
+        booked = self._own()
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            if self._journal is None or path != self._journal.path:
+                booked += self._left_over(path)
+        return booked
+
+    def _own(self) -> int:
+        if self._journal is None:
+            return 0
+        if self._path != self._journal.path:
+            self._path, self._offset = self._journal.path, 0
+        path, booked = self._path, 0
+        with path.open("rb") as file:
+            while True:
+                end, count = _batch(file.fileno(), path, self._offset)
+                if end == self._offset:
+                    break
+                self._offset, booked = end, booked + count
+        if self._offset >= ROTATE_BYTES and self._offset == self._journal.size:
+            self._journal.rotate()
+            self._prune()
+        return booked
+
+    def _left_over(self, path: Path) -> int:
+        """Book a dead process's file and delete it; 0 for a file whose process lives."""
+        with _adopted(path) as file:
+            if file is None:
+                return 0
+            last = JournalBatch.objects.filter(file=path.name).order_by("-end").first()
+            offset, booked = last.end if last else 0, 0
+            while True:
+                end, count = _batch(file, path, offset)
+                if end == offset:
+                    break
+                offset, booked = end, booked + count
+            if rest := os.pread(file, BATCH_BYTES, offset):
+                _set_aside(path, [rest])  # a line that its process could not finish
+            os.unlink(path)
+            return booked
+
+    def _prune(self) -> None:
+        """Forget the batches of files that are long gone; those of a file still there count."""
+        there = [path.name for path in self._folder.glob(f"*{SUFFIX}")]
+        old = JournalBatch.objects.filter(booked_at__lt=timezone.now() - KEPT)
+        old.exclude(file__in=there).delete()
+
+
+@contextmanager
+def _adopted(path: Path) -> Iterator[int | None]:
+    """The open file, if no living process holds it; None otherwise."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield None  # another process has just booked it
+        return
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            # Deleted by another between our open and our lock: then it is booked.
+            yield file if os.fstat(file).st_nlink else None
+    finally:
+        os.close(file)
+
+
+def _batch(file: int, path: Path, start: int) -> tuple[int, int]:
+    """Book the whole lines from `start` on: the byte after the last, and how many records."""
+    data = os.pread(file, BATCH_BYTES, start)
+    end = data.rfind(b"\n") + 1
+    if not end:
+        if len(data) == BATCH_BYTES:
+            raise OSError(f"{path.name} has a line longer than {BATCH_BYTES} bytes")
+        return start, 0
+    good, bad = _parse(data[:end])
+    with transaction.atomic():
+        batch, is_new = JournalBatch.objects.get_or_create(
+            file=path.name,
+            start=start,
+            defaults={"end": start + end, "records": len(good), "booked_at": timezone.now()},
+        )
+        if not is_new:
+            return batch.end, 0
+        rows.insert(good)
+    if bad:
+        _set_aside(path, bad)
+    return start + end, len(good)
+
+
+def _parse(data: bytes) -> tuple[list[rows.Record], list[bytes]]:
+    good, bad = [], []
+    for line in data.splitlines():
+        try:
+            good.append(rows.checked(orjson.loads(line)))
+        except (orjson.JSONDecodeError, rows.NoRecord):
+            bad.append(line)
+    return good, bad
+
+
+def _set_aside(path: Path, lines: list[bytes]) -> None:
+    """Keep what is no record beside the journal, for people: it must not hold up the rest."""
+    aside = path.with_suffix(".bad")
+    logger.error("%s lines of %s are no usage records; they are in %s", len(lines), path, aside)
+    with aside.open("ab") as file:
+        file.write(b"\n".join(lines) + b"\n")

@@ -1,0 +1,160 @@
+"""What is known of one request so far; in the end one line in the journal and one in the log."""
+
+import secrets
+import time
+from typing import Protocol
+
+from gateway.errors import ApiError
+from gateway.models import Outcome
+from gateway.observe import AccessLog
+from gateway.shapes import Json, Usage
+from gateway.usage.prices import cost_micros, prices
+from licences.holders import Holder
+from platforms.routes import FREE, CredentialSpec, Route
+
+_ERROR_LENGTH = 300
+
+
+class Lines(Protocol):
+    """Where finished requests are written: the journal."""
+
+    def append(self, record: dict[str, Json]) -> None:
+        """Write one line, now."""
+
+
+def new_request_id(now_ns: int) -> str:
+    """`foaicmpl-` and 32 hex digits, which begin with the time: ids of a day lie side by side."""
+    return f"foaicmpl-{now_ns // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+class Entry:
+    """One request, from its first header to its last byte."""
+
+    __slots__ = (
+        "_access",
+        "_journal",
+        "_started",
+        "at_ns",
+        "attempts",
+        "credential",
+        "endpoint",
+        "error",
+        "first_byte_ms",
+        "holder",
+        "id",
+        "model",
+        "outcome",
+        "platform",
+        "route",
+        "status",
+        "stream",
+        "usage",
+        "written",
+    )
+
+    def __init__(
+        self, endpoint: str, platform: str, *, journal: Lines | None, access: AccessLog
+    ) -> None:
+        """`journal` None: this endpoint uses nothing that is booked."""
+        self._journal = journal
+        self._access = access
+        self._started = time.monotonic()
+        self.at_ns = time.time_ns()
+        self.id = new_request_id(self.at_ns)
+        self.endpoint = endpoint
+        self.platform = platform
+        self.holder: Holder | None = None
+        self.route: Route | None = None
+        self.credential: CredentialSpec | None = None
+        self.model = ""
+        self.stream = False
+        self.attempts = 0
+        self.usage: Usage | None = None
+        self.first_byte_ms: int | None = None
+        self.status = 0
+        self.outcome: Outcome | None = None
+        self.error: ApiError | None = None
+        self.written = False
+
+    def first_byte(self) -> None:
+        """The client's first byte of answer goes out now."""
+        if self.first_byte_ms is None:
+            self.first_byte_ms = self._elapsed_ms()
+
+    def write(self, outcome: Outcome, status: int, error: ApiError | None = None) -> None:
+        """Write the lines, once. To be called before the client has the last byte.
+
+        Calls without a licence are logged but not booked: there is nobody to book them on.
+        """
+        if self.written:
+            return
+        self.written = True
+        self.outcome, self.status, self.error = outcome, status, error
+        if self._journal is not None and self.holder is not None:
+            self._journal.append(self._record(self.holder))
+        if self._access.enabled:
+            self._access.write(self._line())
+
+    def _elapsed_ms(self) -> int:
+        return int((time.monotonic() - self._started) * 1000)
+
+    def _record(self, holder: Holder) -> dict[str, Json]:
+        """A UsageRecord, by field names; what is not named has its default."""
+        route, credential, usage = self.route, self.credential, self.usage
+        record: dict[str, Json] = {
+            "request_id": self.id,
+            "at": self.at_ns // 1000,
+            "licence_id": holder.id,
+            "licence_name": holder.name,
+            "platform": self.platform[:50],
+            "endpoint": self.endpoint,
+            "model": self.model[:200],
+            "upstream_model": route.upstream_model[:200] if route else "",
+            "stream": self.stream,
+            "outcome": str(self.outcome),
+            "status": self.status,
+            "attempts": self.attempts,
+            "first_byte_ms": self.first_byte_ms,
+            "latency_ms": self._elapsed_ms(),
+        }
+        if credential is not None and credential.id:
+            record["credential_id"] = credential.id
+            record["credential_name"] = credential.name
+        if usage is not None:
+            price = route.price if route else FREE
+            record["prompt_tokens"] = usage.prompt_tokens
+            record["cached_tokens"] = usage.cached_tokens
+            record["completion_tokens"] = usage.completion_tokens
+            record["reasoning_tokens"] = usage.reasoning_tokens
+            record["measured"] = usage.measured
+            if price.version:
+                record["cost_micros"] = cost_micros(price, usage)
+                record["price_version"] = price.version
+                record["prices"] = prices(price)
+        if self.error is not None:
+            record["error_code"] = (self.error.code or "")[:60]
+            # A caller's own mistakes are told to him alone: their sentences may hold contents.
+            if self.status >= 500 or self.status == 429:
+                record["error"] = self.error.message[:_ERROR_LENGTH]
+        return record
+
+    def _line(self) -> dict[str, Json]:
+        """One access line: who, what, how long; never a key, never contents."""
+        usage = self.usage
+        return {
+            "at": self.at_ns // 1000,
+            "request": self.id,
+            "endpoint": self.endpoint,
+            "licence": self.holder.start if self.holder else None,
+            "platform": self.platform,
+            "model": self.model,
+            "credential": self.credential.name if self.credential else None,
+            "status": self.status,
+            "outcome": str(self.outcome),
+            "code": self.error.code if self.error else None,
+            "prompt_tokens": usage.prompt_tokens if usage else 0,
+            "completion_tokens": usage.completion_tokens if usage else 0,
+            "attempts": self.attempts,
+            "first_byte_ms": self.first_byte_ms,
+            "latency_ms": self._elapsed_ms(),
+        }

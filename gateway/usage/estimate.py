@@ -1,0 +1,55 @@
+"""Tokens where the upstream reported none: a rough count, marked as estimated. Pure.
+
+A token is taken as four bytes of UTF-8: four letters of English, one and a third Chinese
+characters. Tokenizers differ by a factor of two between models, so nothing finer would be truer.
+"""
+
+from typing import Any
+
+import orjson
+
+from gateway.shapes import Chat, Usage
+
+_BYTES_PER_TOKEN = 4
+_TOKENS_PER_MESSAGE = 4  # role and separators
+_TOKENS_PER_FILE = 500  # a picture, document or sound of unknown size
+
+
+def tokens(size_bytes: int) -> int:
+    """Tokens in a text of this many bytes of UTF-8."""
+    return -(-size_bytes // _BYTES_PER_TOKEN)
+
+
+def usage(chat: Chat, completion_bytes: int) -> Usage:
+    """What a chat used, when only the request and the length of its answer are known."""
+    return Usage(
+        prompt_tokens=prompt_tokens(chat),
+        completion_tokens=tokens(completion_bytes),
+        measured=False,
+    )
+
+
+def prompt_tokens(chat: Chat) -> int:
+    """Tokens of a request: its messages, its parts, its tools."""
+    size, count = 0, 0
+    for message in chat["messages"]:
+        count += _TOKENS_PER_MESSAGE
+        content = message.get("content")
+        if isinstance(content, str):
+            size += len(content.encode("utf-8", "replace"))
+        elif isinstance(content, list):
+            for part in content:
+                part_size, part_count = _part(part)
+                size, count = size + part_size, count + part_count
+        if message.get("tool_calls"):
+            size += len(orjson.dumps(message["tool_calls"]))
+    if chat.get("tools"):
+        size += len(orjson.dumps(chat["tools"]))
+    return count + tokens(size)
+
+
+def _part(part: dict[str, Any]) -> tuple[int, int]:
+    text = part.get("text")
+    if isinstance(text, str):
+        return len(text.encode("utf-8", "replace")), 0
+    return 0, _TOKENS_PER_FILE

@@ -1,0 +1,47 @@
+"""Money: what a call costs, and money as people write it. Integers of a millionth; pure."""
+
+from decimal import Decimal, InvalidOperation
+
+from gateway.shapes import Json, Usage
+from platforms.routes import Price
+
+MICROS = 1_000_000
+_NAMES = ("prompt", "cached", "completion", "image", "second", "request")
+
+
+def cost_micros(price: Price, usage: Usage, requests: int = 1) -> int:
+    """What this usage costs, in micro-units; exact, rounded once, half up."""
+    cached_price = price.prompt if price.cached is None else price.cached
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    # In millionths of a micro-unit, so that nothing is lost before the end.
+    exact = (usage.prompt_tokens - cached) * price.prompt
+    exact += cached * cached_price + usage.completion_tokens * price.completion
+    exact += (usage.images * price.image + requests * price.request) * MICROS
+    exact += round(usage.seconds * MICROS) * price.second
+    return (exact + MICROS // 2) // MICROS
+
+
+def prices(price: Price) -> dict[str, Json]:
+    """The unit prices for a usage record: those that are not zero."""
+    return {name: value for name in _NAMES if (value := getattr(price, name))}
+
+
+def format_micros(micros: int, currency: str = "") -> str:
+    """Money for people: at least two decimals, six at most, such as `0.0125 USD`."""
+    text = f"{Decimal(micros) / MICROS:,.6f}"
+    while text.endswith("0") and text[-3] != ".":
+        text = text[:-1]
+    return f"{text} {currency}".rstrip()
+
+
+def parse_money(text: str) -> int:
+    """Micro-units of an amount such as `10.00`. Raises ValueError with a sentence."""
+    try:
+        micros = Decimal(text.strip()) * MICROS
+    except InvalidOperation:
+        raise ValueError(f"“{text}” is no amount; write it as 10 or 2.50.") from None
+    if not micros.is_finite() or micros < 0:
+        raise ValueError(f"“{text}” is no amount; it must be zero or more.")
+    if micros != micros.to_integral_value():
+        raise ValueError(f"“{text}” has more than six decimals.")
+    return int(micros)

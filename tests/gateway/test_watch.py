@@ -1,0 +1,146 @@
+"""What ends a call early: the client, silence, the total time-out; and what does not."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from gateway.shapes import Failure
+from gateway.watch import ClientGone, Watch
+
+LONG = 60.0
+SHORT = 0.05
+
+
+class Peer:
+    """A client's side of an ASGI connection."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_client_that_leaves_ends_the_call() -> None:
+    peer = Peer()
+
+    with pytest.raises(ClientGone):
+        async with Watch(peer.receive, total_s=LONG) as watch:
+            with watch.translated():
+                peer.gone.set()
+                await never()
+
+
+async def test_a_client_that_is_served_may_leave() -> None:
+    peer = Peer()
+
+    async with Watch(peer.receive, total_s=LONG) as watch:
+        with watch.translated():
+            watch.client_is_served()
+            peer.gone.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("phase", "says"),
+    [("first_byte", "did not begin its answer within 0.05"), ("idle", "silent for 0.05 seconds")],
+)
+async def test_silence_is_a_failure_that_names_the_time_out(phase: Any, says: str) -> None:
+    with pytest.raises(Failure, match=says) as caught:
+        async with Watch(Peer().receive, total_s=LONG) as watch:
+            with watch.translated():
+                watch.expect(phase, SHORT)
+                await never()
+
+    assert caught.value.kind == "timeout"
+
+
+async def test_the_total_time_out_ends_even_a_busy_call() -> None:
+    with pytest.raises(Failure, match="total time-out"):
+        async with Watch(Peer().receive, total_s=SHORT) as watch:
+            with watch.translated():
+                watch.expect("idle", LONG)
+                while True:
+                    watch.touch()
+                    await asyncio.sleep(0)
+
+
+async def test_a_shorter_phase_is_noticed_although_a_longer_one_was_waited_for() -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(Failure, match="silent"):
+            async with Watch(Peer().receive, total_s=LONG) as watch:
+                with watch.translated():
+                    watch.expect("first_byte", LONG)
+                    await asyncio.sleep(0)
+                    watch.expect("idle", SHORT)
+                    await never()
+
+
+async def test_an_attempt_may_fail_and_the_next_be_watched_anew() -> None:
+    failures = []
+    async with Watch(Peer().receive, total_s=LONG) as watch:
+        for _ in range(3):
+            try:
+                with watch.translated():
+                    watch.expect("first_byte", SHORT)
+                    await never()
+            except Failure as failure:
+                failures.append(failure.kind)
+
+    assert failures == ["timeout"] * 3
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_pings_come_while_nothing_else_is_sent() -> None:
+    pings = 0
+    enough = asyncio.Event()
+
+    async def ping() -> None:
+        nonlocal pings
+        pings += 1
+        if pings == 3:
+            enough.set()
+
+    async with asyncio.timeout(5):
+        async with Watch(Peer().receive, total_s=LONG, ping_s=0.01, ping=ping) as watch:
+            with watch.translated():
+                await enough.wait()
+
+    assert pings >= 3
+
+
+async def test_a_cancellation_from_outside_stays_one() -> None:
+    entered = asyncio.Event()
+
+    async def call() -> None:
+        async with Watch(Peer().receive, total_s=LONG) as watch:
+            with watch.translated():
+                entered.set()
+                await never()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(call())
+        await entered.wait()
+        task.cancel()
+
+    assert task.cancelled()
+
+
+async def test_nothing_is_left_behind() -> None:
+    before = asyncio.all_tasks()
+
+    async with Watch(Peer().receive, total_s=LONG) as watch:
+        with watch.translated():
+            pass
+
+    assert asyncio.all_tasks() == before

@@ -1,0 +1,83 @@
+"""Which ASGI application answers which path: first what streams, then Django."""
+
+import os
+import re
+from collections.abc import Awaitable, Callable
+
+import orjson
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+from django.urls import re_path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokens_site.settings")
+django_application = get_asgi_application()
+
+# After Django is set up: these import models.
+from django.conf import settings  # noqa: E402
+
+from gateway import routing  # noqa: E402
+from gateway.client import Client, Scope, Send  # noqa: E402
+from gateway.errors import ApiError, not_found  # noqa: E402
+from gateway.runtime import Gateway  # noqa: E402
+from gateway.watch import Receive  # noqa: E402
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Empty, dot and encoded parts, back slashes, control characters: paths that two programs read in
+# two ways. A model's id may hold an encoded slash (org%2Fname), which SDKs send.
+_ODD = re.compile(rb"//|/\.\.?(?:/|$)|%5c|%2e|%00|[\\\x00-\x1f]", re.IGNORECASE)
+_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+_MODEL = re.compile(rb"/[^/%]+/v1/models/.")
+
+
+class Entrance:
+    """Refuses odd paths and endless headers before anything else looks at them."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._max_headers: int = settings.TOKENS_MAX_HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is in order."""
+        path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+        if _ODD.search(path) or (_SLASH.search(path) and not _MODEL.match(path)):
+            shown = path.decode("ascii", "replace")[:200]
+            return await _refuse(not_found(shown), scope, receive, send)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._max_headers:
+            error = ApiError(
+                431,
+                f"The headers are longer than {self._max_headers} bytes, the most that is "
+                "accepted here.",
+                code="headers_too_large",
+                headers={"Connection": "close"},
+            )
+            return await _refuse(error, scope, receive, send)
+        return await self._application(scope, receive, send)
+
+
+async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+    await Client(scope, receive, send).answer(error.status, orjson.dumps(error.body()), headers)
+
+
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """Start the gateway with the server, close it in order when the server ends."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await Gateway.current()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await (await Gateway.current()).aclose()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": Entrance(
+            URLRouter([*routing.urlpatterns, re_path(r"", django_application)])  # type: ignore[arg-type] # ASGI
+        ),
+        "lifespan": lifespan,
+    }
+)
