@@ -1,0 +1,1 @@
+"""How fast, how lean: the gateway beside a bare relay, in the same run on the same core."""

@@ -1,0 +1,258 @@
+"""The load generator: keep-alive connections, one request after the other on each.
+
+An answer counts when its status is 200 and it is whole: a blocking one carries a completion, a
+streamed one every event it should and `[DONE]` at its end. All others are errors, by name.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import cast
+
+import httptools
+import orjson
+from typing_extensions import override
+
+_DONE = b"data: [DONE]"
+_TAIL = 32  # bytes kept of a stream; enough for _DONE, its line ends and a cut field name
+_MESSAGES = [
+    {"role": "system", "content": "You are a helpful assistant. " * 6},
+    {"role": "user", "content": "Tell me about the history of the printing press. " * 2},
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the load goes."""
+
+    host: str
+    port: int
+    path: str
+    """Of the chat completions endpoint."""
+    key: str = field(default="none", repr=False)
+    """The bearer token that is sent along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One kind of load. It ends after `requests` or `seconds`, whichever is set and first."""
+
+    name: str
+    model: str
+    """What the upstream is asked for; see bench/upstream.py."""
+    connections: int
+    events: int = 0
+    """Events of each streamed answer, `[DONE]` not counted; 0: blocking answers."""
+    requests: int | None = None
+    """Default: no bound."""
+    seconds: float | None = None
+    """No request starts after them. Default: no bound."""
+    stall_s: float = 30.0
+    """What is unanswered this long after `seconds` is an error; without `seconds`, after start."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a load saw."""
+
+    answers: int = 0
+    events: int = 0
+    """Of whole streams only."""
+    elapsed_s: float = 0.0
+    waits_s: list[float] = field(default_factory=list, repr=False)
+    """Per answer: request to whole answer, or to a stream's first event."""
+    errors: Counter[str] = field(default_factory=Counter)
+    busy: float = 0.0
+    """Share of the elapsed time that this process worked; near 1 the load itself is the limit."""
+
+    def wait_ms(self, share: float) -> float:
+        """A percentile of the waits, `share` 0.5 for the median; 0 without answers."""
+        waits = sorted(self.waits_s)
+        return waits[min(int(len(waits) * share), len(waits) - 1)] * 1000 if waits else 0.0
+
+
+async def run(target: Target, scenario: Scenario) -> Outcome:
+    """Put this load on this target; returns when every request has ended or stalled."""
+    crew = _Crew(target, scenario)
+    busy_s = time.process_time()
+    began_s = time.perf_counter()
+    try:
+        async with asyncio.timeout((scenario.seconds or 0.0) + scenario.stall_s):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(scenario.connections):
+                    group.create_task(_work(crew))
+    except TimeoutError:
+        crew.outcome.errors.setdefault("stalled", 1)  # if only connections did, not requests
+    outcome = crew.outcome
+    outcome.elapsed_s = time.perf_counter() - began_s
+    outcome.busy = (time.process_time() - busy_s) / outcome.elapsed_s
+    return outcome
+
+
+class _Crew:
+    """What the connections share: the request's bytes, how many are left, the outcome."""
+
+    def __init__(self, target: Target, scenario: Scenario) -> None:
+        self.target = target
+        self.events = scenario.events
+        self.request = _request(target, scenario)
+        self.outcome = Outcome()
+        self._left = scenario.requests
+        seconds = scenario.seconds
+        self._until_s = time.perf_counter() + seconds if seconds is not None else None
+
+    @property
+    def is_over(self) -> bool:
+        """No further request may start."""
+        return self._left == 0 or (
+            self._until_s is not None and time.perf_counter() >= self._until_s
+        )
+
+    def take(self) -> bool:
+        """Start a request, if one is left."""
+        if self.is_over:
+            return False
+        if self._left is not None:
+            self._left -= 1
+        return True
+
+    def count(self, error: str | None, wait_s: float, events: int) -> None:
+        """Book the end of a request that was taken."""
+        if error is not None:
+            self.outcome.errors[error] += 1
+            return
+        self.outcome.answers += 1
+        self.outcome.events += events
+        self.outcome.waits_s.append(wait_s)
+
+
+async def _work(crew: _Crew) -> None:
+    """One connection, made anew whenever the other side closes it."""
+    loop = asyncio.get_running_loop()
+    while not crew.is_over:
+        try:
+            _, caller = await loop.create_connection(
+                lambda: _Caller(crew), crew.target.host, crew.target.port
+            )
+        except OSError:
+            if crew.take():
+                crew.count("connect", 0.0, 0)
+            await asyncio.sleep(0.01)
+            continue
+        try:
+            await caller.closed
+        finally:
+            caller.give_up()
+
+
+class _Caller(asyncio.Protocol):
+    """The client side of one connection."""
+
+    def __init__(self, crew: _Crew) -> None:
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._crew = crew
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._is_waiting = False
+        self._tail = b""
+        self._events = 0
+        self._asked_s = 0.0
+        self._wait_s = 0.0
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports do not inherit from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self._ask()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.give_up("garbled")
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("cut")
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def give_up(self, error: str = "stalled") -> None:
+        """End this connection now, whatever it still waits for."""
+        self._end(error)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._crew.events:
+            self._tail += body
+            return
+        if not self._wait_s:
+            self._wait_s = time.perf_counter() - self._asked_s
+        # Four bytes before the piece: a field name may be cut, but is never counted twice.
+        self._events += (self._tail[-4:] + body).count(b"data:")
+        self._tail = (self._tail + body)[-_TAIL:]
+
+    def on_message_complete(self) -> None:
+        if not self._is_waiting:
+            return
+        fault = self._fault()
+        self._end(fault)
+        if fault is None and self._parser.should_keep_alive():
+            self._ask()
+        elif self._transport is not None:
+            self._transport.close()
+
+    def _ask(self) -> None:
+        assert self._transport is not None
+        if not self._crew.take():
+            self._transport.close()
+            return
+        self._is_waiting = True
+        self._tail = b""
+        self._events = 0
+        self._wait_s = 0.0
+        self._asked_s = time.perf_counter()
+        self._transport.write(self._crew.request)
+
+    def _fault(self) -> str | None:
+        """What is wrong with the answer that has just ended; None: nothing."""
+        if (status := self._parser.get_status_code()) != 200:
+            return f"status {status}"
+        if not self._crew.events:
+            self._wait_s = time.perf_counter() - self._asked_s
+            return None if b'"chat.completion"' in self._tail else "no completion"
+        if not self._tail.rstrip().endswith(_DONE):
+            return "no [DONE]"
+        return None if self._events == self._crew.events + 1 else "wrong count of events"
+
+    def _end(self, error: str | None) -> None:
+        if not self._is_waiting:
+            return
+        self._is_waiting = False
+        self._crew.count(error, self._wait_s, self._crew.events)
+
+
+def body(scenario: Scenario) -> bytes:
+    """The JSON that this scenario's requests carry."""
+    request = {"model": scenario.model, "messages": _MESSAGES, "temperature": 0.7}
+    if scenario.events:
+        request["stream"] = True
+    return orjson.dumps(request)
+
+
+def _request(target: Target, scenario: Scenario) -> bytes:
+    content = body(scenario)
+    lines = (
+        f"POST {target.path} HTTP/1.1",
+        f"host: {target.host}:{target.port}",
+        f"authorization: Bearer {target.key}",
+        "accept: application/json",
+        "user-agent: tokens-bench",
+        "content-type: application/json",
+        f"content-length: {len(content)}",
+        "\r\n",
+    )
+    return "\r\n".join(lines).encode() + content

@@ -1,0 +1,161 @@
+"""The benchmark measures what it says: true counts, and no error ever counted as an answer."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+import aiohttp
+import orjson
+import pytest
+
+from bench import contenders, load, report, upstream
+from bench.check import WrongAnswer, check
+from bench.load import Outcome, Scenario, Target
+from bench.run import Sample, medians, ratios
+
+
+@pytest.fixture
+async def direct() -> AsyncIterator[Target]:
+    """The mock upstream itself."""
+    async with await upstream.listen() as server:
+        yield Target(upstream.HOST, upstream.port_of(server), contenders.PATH)
+
+
+@pytest.fixture
+async def relayed(direct: Target) -> AsyncIterator[Target]:
+    """The bare relay in front of it, in its own process."""
+    async with contenders.bare_relay(direct.port, set()) as contender:
+        yield contender.target
+
+
+async def test_every_blocking_answer_is_counted(relayed: Target) -> None:
+    outcome = await load.run(relayed, Scenario("", upstream.CHAT_MODEL, 4, requests=50))
+
+    assert (outcome.answers, outcome.events, outcome.errors) == (50, 0, {})
+    assert len(outcome.waits_s) == 50
+    assert 0 < outcome.wait_ms(0.5) <= outcome.wait_ms(0.99)
+
+
+@pytest.mark.parametrize("model", ["bench-stream-30", "bench-paced-30-1000"])
+async def test_every_streamed_event_is_counted(relayed: Target, model: str) -> None:
+    outcome = await load.run(relayed, Scenario("", model, 4, events=30, requests=10))
+
+    assert (outcome.answers, outcome.events, outcome.errors) == (10, 300, {})
+
+
+async def test_the_bare_relay_passes_the_check_and_is_reaped(direct: Target) -> None:
+    async with contenders.bare_relay(direct.port, set()) as contender:
+        await check(contender.target)
+        assert contender.cpu_s() > 0
+        assert contender.rss_mb() > 10
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(contender.pid, 0)
+
+
+async def test_a_cut_stream_is_an_error_and_no_answer(relayed: Target, direct: Target) -> None:
+    for target in (direct, relayed):
+        outcome = await load.run(target, Scenario("", "bench-cut-5", 2, events=5, requests=6))
+
+        assert (outcome.answers, outcome.events, outcome.errors) == (0, 0, {"cut": 6})
+
+
+@pytest.mark.parametrize(
+    ("scenario", "error"),
+    [
+        (Scenario("", "bench-stream-9", 1, events=10, requests=1), "wrong count of events"),
+        (Scenario("", "bench-paced-9-1", 1, events=9, requests=1, stall_s=0.1), "stalled"),
+        (Scenario("", "bench-stream-many", 1, events=10, requests=1), "status 400"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_is_no_whole_answer_has_a_name(
+    direct: Target, scenario: Scenario, error: str
+) -> None:
+    outcome = await load.run(direct, scenario)
+
+    assert (outcome.answers, outcome.errors) == (0, {error: 1})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", "no completion"),
+        (b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n", "status 503"),
+        (b"hello\r\n", "garbled"),
+        (b"", "cut"),
+    ],
+)
+async def test_a_broken_peer_gives_errors(answer: bytes, error: str) -> None:
+    async with await _peer(answer) as server:
+        target = Target(upstream.HOST, upstream.port_of(server), contenders.PATH)
+        outcome = await load.run(target, Scenario("", upstream.CHAT_MODEL, 1, requests=2))
+
+    assert (outcome.answers, outcome.errors) == (0, {error: 2})
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        (b"data: {}\n\ndata: {}\n\ndata: [DONE]\n\n", (1, 2, {})),
+        (b"data: {}\n\ndata: {}\n\n", (0, 0, {"no [DONE]": 1})),
+    ],
+    ids=["whole", "without done"],
+)
+async def test_a_stream_in_pieces_of_one_byte_is_counted_the_same(
+    stream: bytes, expected: tuple[int, int, dict[str, int]]
+) -> None:
+    pieces = b"".join(b"1\r\n%c\r\n" % byte for byte in stream) + b"0\r\n\r\n"
+    answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + pieces
+
+    async with await _peer(answer) as server:
+        target = Target(upstream.HOST, upstream.port_of(server), contenders.PATH)
+        outcome = await load.run(target, Scenario("", "bench-stream-2", 1, events=2, requests=1))
+
+    assert (outcome.answers, outcome.events, outcome.errors) == expected
+
+
+async def test_the_upstream_tells_usage_only_when_asked(direct: Target) -> None:
+    async def last_chunk(**over: object) -> dict[str, object]:
+        asked = {"model": "bench-stream-3", "stream": True, **over}
+        async with session.post(url, data=orjson.dumps(asked)) as answer:
+            events = (await answer.read()).split(b"\n\n")
+        assert events[-2:] == [b"data: [DONE]", b""]
+        chunk: dict[str, object] = orjson.loads(events[-3].removeprefix(b"data: "))
+        return chunk
+
+    url = f"http://{direct.host}:{direct.port}{direct.path}"
+    async with aiohttp.ClientSession() as session:
+        assert "usage" not in await last_chunk()
+        assert (await last_chunk(stream_options={"include_usage": True}))["choices"] == []
+
+
+async def test_a_wrong_answer_is_never_timed(direct: Target) -> None:
+    with pytest.raises(WrongAnswer, match="404"):
+        await check(Target(direct.host, direct.port, "/v1/nothing"))
+
+
+def test_a_ratio_is_the_median_of_what_ran_in_the_same_round() -> None:
+    counts = {"bare relay": (100, 1000, 400), "gateway": (50, 500, 300)}
+    samples = [
+        Sample(name, "blocking", number, Outcome(answers=answers, elapsed_s=1.0), 1.0, 50.0)
+        for name, rounds in counts.items()
+        for number, answers in enumerate(rounds)
+    ]
+
+    table = report.table(samples)
+
+    assert medians(samples)["blocking", "gateway"]["answers_per_s"] == 300
+    assert ratios(samples, "bare relay")["blocking", "gateway"]["answers_per_s"] == 0.5
+    assert "holds  blocking requests/s: 0.50 x the bare relay's; at least 0.4 x" in table
+
+
+async def _peer(answer: bytes) -> asyncio.Server:
+    """A server that gives this answer to whatever is asked, and closes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}]")
+        writer.write(answer)
+        writer.close()
+
+    return await asyncio.start_server(serve, upstream.HOST, 0)
