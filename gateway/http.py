@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from gateway.client import Client
 from gateway.errors import ApiError, explain
@@ -25,25 +24,51 @@ _SHUTTING_DOWN = ApiError(
 )
 
 
-@asynccontextmanager
-async def answering(
-    gateway: Gateway, client: Client, endpoint: str, platform: str
-) -> AsyncIterator[Entry]:
-    """Whatever happens inside: the client is answered, in OpenAI's shape, and the entry written."""
-    entry = Entry(endpoint, platform, journal=gateway.journal, access=gateway.access)
-    with gateway.live():
+class Answering:
+    """`async with` around an endpoint: enters with a new entry, leaves with the client answered.
+
+    A class and not a generator: that halves what it costs per request (bench, Nov 2026).
+    """
+
+    def __init__(self, gateway: Gateway, client: Client, endpoint: str, platform: str) -> None:
+        """`endpoint` and `platform` are for the entry."""
+        self._live = gateway.live()
+        self._client = client
+        self._entry = Entry(endpoint, platform, journal=gateway.journal, access=gateway.access)
+
+    async def __aenter__(self) -> Entry:
+        self._live.__enter__()
+        return self._entry
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        """Everything but a cancellation from outside ends here."""
         try:
-            yield entry
-        except ClientGone:
+            if error is None:
+                return True
+            return await self._failed(error)
+        finally:
+            self._live.__exit__(None, None, None)
+
+    async def _failed(self, error: BaseException) -> bool:
+        entry, client = self._entry, self._client
+        if isinstance(error, ClientGone):
             entry.write(Outcome.CANCELLED, CLIENT_CLOSED)
-        except asyncio.CancelledError:
+        elif isinstance(error, asyncio.CancelledError):
             await _answer_error(client, entry, _SHUTTING_DOWN)
-            raise
-        except Exception as error:
+            return False
+        elif isinstance(error, Exception):
             explained = explain(error)
             if explained.code == "internal_error":
-                logger.exception("Request %s failed inside the gateway", entry.id)
+                logger.error("Request %s failed inside the gateway", entry.id, exc_info=error)
             await _answer_error(client, entry, explained)
+        else:
+            return False
+        return True
 
 
 async def _answer_error(client: Client, entry: Entry, error: ApiError) -> None:

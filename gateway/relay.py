@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway import sse
@@ -24,7 +24,6 @@ class Stream:
 
     reader: Reader
     first: list[dict[str, Json]]
-    pieces: AsyncIterator[bytes]
     decoder: sse.Decoder
     response: UpstreamResponse
     failure: Failure | None = None
@@ -51,20 +50,20 @@ async def open_stream(
 ) -> Stream:
     """Read a stream up to its first chunk. Raises Failure, also for a stream that has none."""
     reader = exchange.reader(reply)
-    stream = Stream(reader, [], response.pieces(), sse.Decoder(), response)
+    stream = Stream(reader, [], sse.Decoder(), response)
     if response.content_type in _WHOLE_BODY:
         answer = await whole(response, exchange, reply, watch, limit)
         stream.first = exchange.chunks(answer, reply)
         reader.usage, reader.text_length = answer.usage, answer.text_length
         reader.finished = reader.done = True
         return stream
-    async for piece in stream.pieces:
+    while not (stream.first or stream.failure or reader.done):
+        piece = await response.some()
+        if not piece:
+            stream.first = _chunks(stream, stream.decoder.end())
+            break
         watch.touch()
         stream.first = _chunks(stream, _events(stream, piece))
-        if stream.first or stream.failure or reader.done:
-            break
-    else:
-        stream.first = _chunks(stream, stream.decoder.end())
     if stream.failure:
         raise stream.failure  # nothing has gone out, so its true status can, or another try
     if not stream.first:
@@ -88,8 +87,8 @@ async def pump(stream: Stream, write: Write, watch: Watch) -> bytes:
                     pending = b""
                 if stream.failure:
                     raise stream.failure
-                piece = await anext(stream.pieces, None)
-                if piece is None:
+                piece = await stream.response.some()
+                if not piece:
                     pending = _encode(_chunks(stream, stream.decoder.end()))
                     break
                 watch.touch()
@@ -108,7 +107,7 @@ async def drain(stream: Stream) -> None:
     """Read the end of the body, so that the connection can be used again."""
     with contextlib.suppress(Failure, TimeoutError):  # then it is closed, which is as good
         async with asyncio.timeout(DRAIN_S):
-            async for _piece in stream.pieces:
+            while await stream.response.some():
                 pass
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,24 @@ class RelaySettings:
         )
 
 
+class Live:
+    """How many calls are under way; `none` is set while there are none."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.none = asyncio.Event()
+        self.none.set()
+
+    def __enter__(self) -> None:
+        self.count += 1
+        self.none.clear()
+
+    def __exit__(self, *_error: object) -> None:
+        self.count -= 1
+        if not self.count:
+            self.none.set()
+
+
 class Gateway:
     """Catalogue, register, upstream, journal, booking, and the tasks that keep them fresh."""
 
@@ -81,9 +99,7 @@ class Gateway:
         self.model_names = ModelNames(self.upstream)
         self.journal = Journal(folder)
         self.booking = Booking(folder, self.journal)
-        self._live = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._live_calls = Live()
         self._tasks: set[asyncio.Task[Any]] = set()
         # One thread for our own queries: its connection is kept, and calls never wait for it.
         self._database = ThreadPoolExecutor(1, thread_name_prefix="tokens-database")
@@ -121,7 +137,7 @@ class Gateway:
         """Wait for calls that are ending, book what is journaled, close everything."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
-                await self._idle.wait()
+                await self._live_calls.none.wait()
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks) if self._tasks else None
@@ -134,17 +150,9 @@ class Gateway:
         if Gateway._current is self:
             Gateway._current = None
 
-    @contextlib.contextmanager
-    def live(self) -> Iterator[None]:
-        """Count a call as under way."""
-        self._live += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._live -= 1
-            if not self._live:
-                self._idle.set()
+    def live(self) -> "Live":
+        """Count a call as under way: `with gateway.live():`."""
+        return self._live_calls
 
     def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run `work` beside the calls until it ends or the gateway is closed."""

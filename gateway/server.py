@@ -10,38 +10,67 @@ from django.conf import settings
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.errors import ApiError
+from gateway.faces import openai
+
 _KEEP_ALIVE_S = 75  # longer than clients and load balancers keep theirs: they close first
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """Stops reading headers that do not end: the parser itself would keep them all in memory.
+    """Refuses headers that are too long or do not end: the parser would keep them all in memory.
 
-    `asgi.Entrance` answers headers that are merely too long in OpenAI's shape; twice that length
-    is the end of the connection.
+    Counted per packet, not per header, which costs a tenth (bench, Nov 2026).
     """
 
-    _header_bytes = 0
+    _head_bytes = 0
+    _in_head = True
+    _refusal = ApiError(400, "The request is not valid HTTP.", code="invalid_request")
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > settings.TOKENS_MAX_HEADERS:
+            self._refusal = _too_long()
+            self.send_400_response("")
 
     @override
     def on_message_begin(self) -> None:
-        self._header_bytes = 0
+        self._in_head = True
         super().on_message_begin()
 
     @override
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
+    def on_headers_complete(self) -> None:
+        """Begin to answer; a packet that was long may hold long headers or some of a body."""
+        limit = settings.TOKENS_MAX_HEADERS
+        if self._head_bytes > limit and sum(len(n) + len(v) for n, v in self.headers) > limit:
+            self._refusal = _too_long()
+            raise ValueError  # the parser stops, and data_received answers by the method below
+        self._in_head = False
+        self._head_bytes = 0
+        super().on_headers_complete()
 
     @override
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what never became a request, in OpenAI's shape, and close."""
+        if self.transport.is_closing():
+            return
+        body = openai.error(self._refusal)
+        self.transport.write(
+            b"HTTP/1.1 %d Refused\r\ncontent-type: application/json\r\nconnection: close\r\n"
+            b"content-length: %d\r\n\r\n%s" % (self._refusal.status, len(body), body)
+        )
+        self.transport.close()
 
-    def _count(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > 2 * settings.TOKENS_MAX_HEADERS:
-            # What a callback raises reaches data_received as a parser error: 400, and closed.
-            raise ValueError("headers without end")
+
+def _too_long() -> ApiError:
+    return ApiError(
+        431,
+        f"The headers are longer than {settings.TOKENS_MAX_HEADERS} bytes, the most that is "
+        "accepted here.",
+        code="headers_too_large",
+    )
 
 
 class Server(uvicorn.Server):

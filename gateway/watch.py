@@ -1,19 +1,18 @@
 """What may end a call early: its client leaving, an upstream's silence, the total time-out.
 
 One task and one timer per call. Nothing is armed per event: a stream only notes when it last
-heard something (`touch`), and the timer looks at that when it fires. Measured against
-`asyncio.timeout()` around every read: see docs/decisions/0002.
+heard something (`touch`), and the timer looks at that when it fires (docs/decisions/0002).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from gateway.shapes import Failure
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Phase = Literal["first_byte", "idle"]
 Reason = Literal["client", "first_byte", "idle", "total"]
 _SENTENCES = {
     "first_byte": "The platform did not begin its answer within {:g} seconds.",
@@ -40,29 +39,34 @@ class Watch:
         *,
         total_s: float,
         ping_s: float = 0,
-        ping: Callable[[], Awaitable[None]] | None = None,
+        ping: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         """Watch `receive` for the client's leaving; call `ping` every `ping_s` of silence."""
         self._receive = receive
         self._loop = asyncio.get_running_loop()
+        now = self._loop.time()
         self._total_s = total_s
-        self._total_at = self._loop.time() + total_s
+        self._total_at = now + total_s
         self._ping_s = ping_s
         self._ping = ping
-        self._ping_at = self._loop.time() + ping_s if ping else self._loop.time() + _FAR
-        self._phase: Literal["first_byte", "idle"] | None = None
+        self._ping_at = now + (ping_s if ping else _FAR)
+        self._phase: Phase | None = None
         self._phase_s = _FAR
-        self._last = self._loop.time()
+        self._last = now
         self._reason: Reason | None = None
-        self._timer: asyncio.Timeout | None = None
         self._client_matters = True
+        self._translation = _Translation(self)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
 
     async def __aenter__(self) -> Self:
         caller = asyncio.current_task()
         assert caller is not None
         self._caller: asyncio.Task[Any] = caller
         # Held here and awaited in __aexit__: a task group's bookkeeping costs as much again.
-        self._task = self._loop.create_task(self._run())
+        self._tasks.append(self._loop.create_task(self._listen()))
+        self._arm()
         return self
 
     async def __aexit__(
@@ -71,19 +75,22 @@ class Watch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._task.cancel()
-        try:
-            await self._task
-        except asyncio.CancelledError:
-            if not self._task.cancelled():
-                raise  # it was us who were cancelled
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError:
+                if not task.cancelled():
+                    raise  # it was the caller who was cancelled
 
-    def expect(self, phase: Literal["first_byte", "idle"], seconds: float) -> None:
+    def expect(self, phase: Phase, seconds: float) -> None:
         """From now on something must be heard every `seconds`; `phase` names the time-out."""
         self._phase, self._phase_s = phase, seconds
         self.touch()
-        if self._timer is not None and not self._timer.expired():
-            self._timer.reschedule(self._due())
+        if self._last + seconds < self._armed_for:
+            self._arm()
 
     def expect_nothing(self) -> None:
         """The upstream is not to be waited for now (the client is, or a pause between tries)."""
@@ -103,58 +110,77 @@ class Watch:
         self._last = self._loop.time()
         self._ping_at = self._last + self._ping_s
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translated(self) -> "_Translation":
         """Turn a cancellation by this watch into ClientGone or Failure; others pass through."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            reason, self._reason = self._reason, None
-            if reason is None:
-                raise
-            self._caller.uncancel()
-            if reason == "client":
-                raise ClientGone from None
-            seconds = self._total_s if reason == "total" else self._phase_s
-            self.expect_nothing()
-            raise Failure("timeout", _SENTENCES[reason].format(seconds)) from None
+        return self._translation
 
     @property
     def time_left_s(self) -> float:
         """Seconds until the total time-out."""
         return self._total_at - self._loop.time()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout_at(self._due()) as self._timer:
-                    message = await self._receive()
-            except TimeoutError:
-                self._timer = None
-                await self._on_timer()
-                continue
-            self._timer = None
-            if message["type"] == "http.disconnect":
-                if self._client_matters:
-                    self._interrupt("client")
-                return
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass  # the rest of a body that nobody asked for
+        if self._client_matters:
+            self._interrupt("client")
 
-    def _due(self) -> float:
-        return min(self._total_at, self._last + self._phase_s, self._ping_at)
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed_for = min(self._total_at, self._last + self._phase_s, self._ping_at)
+        self._timer = self._loop.call_at(self._armed_for, self._fire)
 
-    async def _on_timer(self) -> None:
+    def _fire(self) -> None:
         now = self._loop.time()
         if now >= self._total_at:
             self._total_at = now + _FAR
             self._interrupt("total")
         elif self._phase is not None and now >= self._last + self._phase_s:
-            self._interrupt(self._phase)
             self._last = now + _FAR  # once; expect() begins anew
+            self._interrupt(self._phase)
         elif self._ping is not None and now >= self._ping_at:
             self._ping_at = now + self._ping_s
-            await self._ping()
+            if all(task.done() for task in self._tasks[1:]):  # a full connection takes no more
+                self._tasks[1:] = [self._loop.create_task(self._ping())]
+        self._arm()
 
     def _interrupt(self, reason: Reason) -> None:
         if self._reason is None:
             self._reason = reason
             self._caller.cancel()
+
+    def take_reason(self) -> BaseException | None:
+        """What a cancellation by this watch means, once; None: it was not this watch's."""
+        reason, self._reason = self._reason, None
+        if reason is None:
+            return None
+        self._caller.uncancel()
+        if reason == "client":
+            return ClientGone()
+        seconds = self._total_s if reason == "total" else self._phase_s
+        self.expect_nothing()
+        return Failure("timeout", _SENTENCES[reason].format(seconds))
+
+
+class _Translation:
+    """`with` that turns the watch's own cancellations into what they mean."""
+
+    __slots__ = ("_watch",)
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None and issubclass(kind, asyncio.CancelledError):
+            meant = self._watch.take_reason()
+            if meant is not None:
+                raise meant from None

@@ -1,10 +1,10 @@
 """Which ASGI application answers which path: first what streams, then Django."""
 
+import gc
 import os
 import re
 from collections.abc import Awaitable, Callable
 
-import orjson
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
@@ -13,11 +13,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokens_site.settings")
 django_application = get_asgi_application()
 
 # After Django is set up: these import models.
-from django.conf import settings  # noqa: E402
-
 from gateway import routing  # noqa: E402
 from gateway.client import Client, Scope, Send  # noqa: E402
-from gateway.errors import ApiError, not_found  # noqa: E402
+from gateway.errors import not_found  # noqa: E402
+from gateway.faces import openai  # noqa: E402
 from gateway.runtime import Gateway  # noqa: E402
 from gateway.watch import Receive  # noqa: E402
 
@@ -31,33 +30,18 @@ _MODEL = re.compile(rb"/[^/%]+/v1/models/.")
 
 
 class Entrance:
-    """Refuses odd paths and endless headers before anything else looks at them."""
+    """Refuses odd paths before anything else looks at them."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._max_headers: int = settings.TOKENS_MAX_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is in order."""
         path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
         if _ODD.search(path) or (_SLASH.search(path) and not _MODEL.match(path)):
-            shown = path.decode("ascii", "replace")[:200]
-            return await _refuse(not_found(shown), scope, receive, send)
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._max_headers:
-            error = ApiError(
-                431,
-                f"The headers are longer than {self._max_headers} bytes, the most that is "
-                "accepted here.",
-                code="headers_too_large",
-                headers={"Connection": "close"},
-            )
-            return await _refuse(error, scope, receive, send)
+            error = not_found(path.decode("ascii", "replace")[:200])
+            return await Client(scope, receive, send).answer(404, openai.error(error), [])
         return await self._application(scope, receive, send)
-
-
-async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    await Client(scope, receive, send).answer(error.status, orjson.dumps(error.body()), headers)
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +50,10 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await Gateway.current()
+            # What is loaded by now stays; the collector need not look through it again and again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 50)
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await (await Gateway.current()).aclose()

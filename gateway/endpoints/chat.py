@@ -4,7 +4,7 @@ from gateway import call
 from gateway.client import Client, Scope, Send
 from gateway.errors import ApiError, method_not_allowed
 from gateway.faces import openai
-from gateway.http import answering
+from gateway.http import Answering
 from gateway.runtime import Gateway
 from gateway.watch import Receive
 
@@ -14,7 +14,7 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     gateway = await Gateway.current()
     client = Client(scope, receive, send)
     platform = scope["url_route"]["kwargs"]["platform"]
-    async with answering(gateway, client, "chat", platform) as entry:
+    async with Answering(gateway, client, "chat", platform) as entry:
         if client.method != "POST":
             raise method_not_allowed(client.method, "POST")
         holder = entry.holder = await gateway.register.authenticate(client.headers, client.address)
