@@ -13,6 +13,7 @@ from platforms.validators import (
     validate_base_url,
     validate_headers,
     validate_object,
+    validate_path,
     validate_proxy,
     validate_slug_is_free,
     validate_strings,
@@ -88,6 +89,7 @@ class Platform(models.Model):
         _("chat path"),
         max_length=200,
         default="/chat/completions",
+        validators=[validate_path],
         help_text=_("Appended to the base URL for chat."),
     )
     models_path = models.CharField(
@@ -95,6 +97,7 @@ class Platform(models.Model):
         max_length=200,
         default="/models",
         blank=True,
+        validators=[validate_path],
         help_text=_("Appended to the base URL to list models. Empty: it has no such list."),
     )
     headers = models.JSONField(

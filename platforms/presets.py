@@ -1,7 +1,8 @@
 """Known services, one entry each: what a new platform's form is filled with. Data only.
 
 Base URLs, ways of sending the key and notes as of November 2026. Sources: the services' own SDKs
-and documents, where nothing else is said; "from memory" marks what should be verified first.
+and documents, where nothing else is said; "from memory" marks what should be verified first. That
+there is a list of models is from memory for Alibaba, Ark, Zhipu, Z.ai and MiniMax.
 """
 
 from collections.abc import Mapping
@@ -15,16 +16,24 @@ class Preset:
     slug: str
     title: str
     base_url: str
-    """Without a slash at its end. "": the operator's own engine, he must say where."""
+    """Without a slash at its end. "": the operator must say where."""
     notes: str = ""
     """For the operator: what is particular about this service."""
     auth_style: str = "bearer"
     """As in `platforms.models.AuthStyle`."""
     models_path: str = "/models"
-    """ "" where the service lists no models."""
+    """Appended to the base URL. "": the service lists no models."""
     chat_path: str = "/chat/completions"
+    """Appended to the base URL."""
     protocol: str = "openai"
+    """The language that the service speaks."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every call, beside the key's. Default: none."""
+
+    @property
+    def needs_base_url(self) -> bool:
+        """Whether the operator must complete or give the base URL."""
+        return not self.base_url or "{" in self.base_url
 
 
 _ALL = (
@@ -79,19 +88,19 @@ _ALL = (
         "dashscope",
         "Alibaba Model Studio (China)",
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
-        "Qwen. Keys belong to a region.",
+        "Qwen. Keys belong to a region; a workspace may have an address of its own.",
     ),
     Preset(
         "dashscope-intl",
         "Alibaba Model Studio (international)",
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-        "Qwen. Keys belong to a region.",
+        "Qwen. Keys belong to a region; a workspace may have an address of its own.",
     ),
     Preset(
         "dashscope-us",
         "Alibaba Model Studio (US)",
         "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
-        "Qwen. Keys belong to a region.",
+        "Qwen. Keys belong to a region; a workspace may have an address of its own.",
     ),
     Preset(
         "ark",
@@ -173,8 +182,18 @@ _ALL = (
         "https://qianfan.baidubce.com/v2",  # from memory
         "Keys begin with bce-v3/; an application may be named by the extra header appid.",
     ),
-    Preset("siliconflow", "SiliconFlow (China)", "https://api.siliconflow.cn/v1"),
-    Preset("siliconflow-intl", "SiliconFlow (international)", "https://api.siliconflow.com/v1"),
+    Preset(
+        "siliconflow",
+        "SiliconFlow (China)",
+        "https://api.siliconflow.cn/v1",
+        "Model names look like organisation/name; extra fields enable_thinking, thinking_budget.",
+    ),
+    Preset(
+        "siliconflow-intl",
+        "SiliconFlow (international)",
+        "https://api.siliconflow.com/v1",
+        "Model names look like organisation/name; extra fields enable_thinking, thinking_budget.",
+    ),
     Preset(
         "stepfun",
         "StepFun (China)",
@@ -257,7 +276,7 @@ _ALL = (
     Preset(
         "vllm",
         "vLLM",
-        "http://127.0.0.1:8000/v1",
+        "http://{host}:8000/v1",  # its default port is this gateway's own, so no 127.0.0.1
         "Your own engine. Started with --api-key: choose “Authorization: Bearer”.",
         auth_style="none",
     ),
@@ -285,3 +304,5 @@ _ALL = (
 )
 
 PRESETS: dict[str, Preset] = {preset.slug: preset for preset in _ALL}
+# What a platform's protocol may be: what any of the presets speaks.
+PROTOCOLS = tuple(sorted({preset.protocol for preset in _ALL}))

@@ -44,6 +44,16 @@ def validate_base_url(value: str) -> None:
         )
     if parts.query or parts.fragment:
         raise ValidationError(_("This must have no ? or # part."), code="invalid_item")
+    if re.search(r"\s", value):
+        raise ValidationError(_("This must have no spaces."), code="invalid_item")
+
+
+def validate_path(value: str) -> None:
+    """Accept a path that can be appended to a base URL. Raises ValidationError."""
+    if value and not re.fullmatch(r"/[^\s?#]*", value):
+        raise ValidationError(
+            _("This must begin with / and have no spaces, ? or #."), code="invalid_item"
+        )
 
 
 def validate_proxy(value: str) -> None:

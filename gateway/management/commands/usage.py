@@ -1,0 +1,92 @@
+"""`manage.py usage …`: report what was used, and book what a stopped server left."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+from typing_extensions import override
+
+from gateway.usage import report
+from gateway.usage.booking import Booking
+from gateway.usage.prices import format_micros
+
+_COLUMNS = (
+    *("key", "requests", "errors", "prompt_tokens", "completion_tokens", "cached_tokens"),
+    *("images", "seconds", "cost"),
+)
+
+
+class Command(BaseCommand):
+    """Thin: parse, call what the admin's pages call too, print."""
+
+    help = "Report usage and cost; book what is left in the journal."
+
+    @override
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        text = "Sum usage up. The newest second of a running server may not be booked yet."
+        show = verbs.add_parser("report", help=text, description=text)
+        show.add_argument(
+            "--by", choices=report.GROUPS, default="licence", help="Default: licence."
+        )
+        show.add_argument(
+            "--since",
+            default="30d",
+            metavar="PERIOD",
+            help="7d, 24h, 2w, or a date; whole days, in UTC. Default: 30d.",
+        )
+        form = show.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="Print JSON, for programs.")
+        form.add_argument("--csv", action="store_true", help="Print CSV, for spreadsheets.")
+        verbs.add_parser("book", help="Book the journals that stopped servers left.")
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the verb."""
+        getattr(self, f"_{options['verb']}")(options)
+
+    def _report(self, options: dict[str, Any]) -> None:
+        try:
+            since = report.day_of(options["since"])
+        except ValueError as error:
+            raise CommandError(f"--since: {error}") from error
+        rows = report.usage(options["by"], since)
+        if options["json"]:
+            self.stdout.write(json.dumps([row.public() for row in rows], indent=2))
+        elif options["csv"]:
+            writer = csv.writer(self.stdout, lineterminator="\n")
+            writer.writerow(_COLUMNS)
+            writer.writerows([row.public()[name] for name in _COLUMNS] for row in rows)
+        elif rows:
+            self._table(options["by"], rows)
+        else:
+            self.stdout.write(_("Nothing was used since %s.") % since)
+
+    def _book(self, options: dict[str, Any]) -> None:
+        count = Booking(Path(settings.TOKENS_DATA_DIR) / "journal", None).book()
+        self.stdout.write(_("%s usage records booked.") % count)
+
+    def _table(self, by: str, rows: list[report.Row]) -> None:
+        head = [by, *_COLUMNS[1:]]
+        cells = [head, *(_cells(row) for row in [*rows, report.total(rows)])]
+        widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
+        for row in cells:
+            first, *numbers = (
+                cell.rjust(width) if n else cell.ljust(width)
+                for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            self.stdout.write("  ".join([first, *numbers]).rstrip())
+
+
+def _cells(row: report.Row) -> list[str]:
+    numbers = (row.requests, row.errors, row.prompt_tokens, row.completion_tokens)
+    return [
+        row.key,
+        *(f"{number:,}" for number in (*numbers, row.cached_tokens, row.images)),
+        f"{row.seconds:g}",
+        format_micros(row.cost_micros, settings.TOKENS_CURRENCY),
+    ]
