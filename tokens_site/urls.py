@@ -2,9 +2,14 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from tokens_site import health
+
+admin.site.site_header = admin.site.site_title = "Tokens"
+admin.site.index_title = _("Console")
+admin.site.site_url = None  # there is no other page to view
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -1,0 +1,259 @@
+"""The console's pages for platforms, credentials and model mappings."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
+from typing_extensions import override
+
+from platforms.adding import from_micros, switch, without_password
+from platforms.forms import CredentialForm, ModelMappingForm, PlatformForm
+from platforms.models import AuthStyle, Credential, ModelMapping, Platform
+from platforms.presets import PRESETS
+from platforms.probing import ProbeResult, probe_and_note
+
+if TYPE_CHECKING:  # the classes take parameters in their stubs only
+    _Admin = admin.ModelAdmin[Any]
+    _Inline = admin.TabularInline[Any, Platform]
+else:
+    _Admin = admin.ModelAdmin
+    _Inline = admin.TabularInline
+
+
+class SwitchAdmin(_Admin):
+    """Rows that can be switched on and off, with an entry in the history."""
+
+    actions: tuple[str, ...] = ("enable_selected", "disable_selected")
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Switch the selected rows on."""
+        self._switch(request, queryset, on=True)
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Switch the selected rows off."""
+        self._switch(request, queryset, on=False)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
+        changed = [row for row in queryset if switch(row, on)]
+        said = "Switched on." if on else "Switched off."
+        for row in changed:
+            self.log_change(request, row, said)
+        text = (
+            ngettext("%(count)d switched on.", "%(count)d switched on.", len(changed))
+            if on
+            else ngettext("%(count)d switched off.", "%(count)d switched off.", len(changed))
+        )
+        self.message_user(request, text % {"count": len(changed)})
+
+    def say_probe(self, request: HttpRequest, name: str, result: ProbeResult) -> None:
+        """Tell what a test has shown."""
+        text = gettext("%(name)s: %(detail)s (%(ms)s ms)") % {
+            "name": name,
+            "detail": result.detail,
+            "ms": result.latency_ms,
+        }
+        self.message_user(request, text, messages.SUCCESS if result.ok else messages.ERROR)
+
+
+class CredentialInline(_Inline):
+    """A platform's credentials at a glance; each has a page of its own to change it."""
+
+    model = Credential
+    fields = ("name", "enabled", "weight", "last_used_at", "last_error")
+    readonly_fields = fields
+    extra = 0
+    show_change_link = True
+    can_delete = False
+
+    @override
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Platform)
+class PlatformAdmin(SwitchAdmin):
+    """Whom we call."""
+
+    form = PlatformForm
+    inlines = (CredentialInline,)
+    actions = (*SwitchAdmin.actions, "test_selected")
+    list_display = (
+        *("slug", "name", "preset_title", "base_url", "enabled"),
+        *("credential_count", "model_count", "updated_at"),
+    )
+    list_filter = ("enabled", "preset", "protocol")
+    search_fields = ("slug", "name", "base_url", "note")
+    readonly_fields = ("preset_title", "preset_notes", "created_at", "updated_at")
+
+    class Media:
+        js = ("platforms/preset.js",)
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        annotated: QuerySet[Any] = rows.annotate(
+            credentials_on=Count("credentials", Q(credentials__enabled=True), distinct=True),
+            models_mapped=Count("model_mappings", distinct=True),
+        )
+        return annotated
+
+    @override
+    def get_fieldsets(self, request: HttpRequest, obj: Platform | None = None) -> Any:
+        preset = ("preset_title", "preset_notes") if obj else ("preset_choice",)
+        return (
+            (None, {"fields": (*preset, "slug", "name", "enabled", "note")}),
+            (
+                _("How it is called"),
+                {
+                    "fields": (
+                        *("base_url", "protocol", "auth_style", "headers", "proxy"),
+                        *("chat_path", "models_path", "pass_unmapped"),
+                    )
+                },
+            ),
+            (
+                _("How long to wait"),
+                {"fields": ("connect_s", "first_byte_s", "idle_s", "total_s")},
+            ),
+            *([(_("Record"), {"fields": ("created_at", "updated_at")})] if obj else []),
+        )
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Platform | None = None) -> Any:
+        # Clients call the short name: with another one, all of them would break.
+        return (*self.readonly_fields, "slug") if obj else self.readonly_fields
+
+    @override
+    def get_inlines(self, request: HttpRequest, obj: Platform | None) -> Any:
+        return self.inlines if obj else ()
+
+    @admin.display(description=_("preset"), ordering="preset")
+    def preset_title(self, platform: Platform) -> str:
+        """The service it was made from."""
+        preset = PRESETS.get(platform.preset)
+        return preset.title if preset else platform.preset
+
+    @admin.display(description=_("about this service"))
+    def preset_notes(self, platform: Platform) -> str:
+        """What is particular about it."""
+        preset = PRESETS.get(platform.preset)
+        return preset.notes if preset and preset.notes else "-"
+
+    @admin.display(description=_("credentials"), ordering="credentials_on")
+    def credential_count(self, platform: Any) -> str:
+        """Enabled credentials; a warning where there are none and one is needed."""
+        if platform.auth_style == AuthStyle.NONE:
+            return gettext("none needed")
+        if not platform.credentials_on:
+            return format_html('<strong style="color:#cf222e">{}</strong>', "0")
+        return str(platform.credentials_on)
+
+    @admin.display(description=_("models"), ordering="models_mapped")
+    def model_count(self, platform: Any) -> int:
+        """Model mappings."""
+        count: int = platform.models_mapped
+        return count
+
+    @admin.action(description=_("Test with each credential"), permissions=["change"])
+    def test_selected(self, request: HttpRequest, queryset: QuerySet[Platform]) -> None:
+        """Try each platform with each of its enabled credentials."""
+        for platform in queryset:
+            keys = list(platform.credentials.filter(enabled=True))
+            if platform.auth_style == AuthStyle.NONE:
+                self.say_probe(request, str(platform), probe_and_note(platform, None))
+            elif not keys:
+                text = gettext("%s has no enabled credential to test with.") % platform
+                self.message_user(request, text, messages.WARNING)
+            else:
+                for key in keys:
+                    self.say_probe(request, str(key), probe_and_note(platform, key))
+
+
+@admin.register(Credential)
+class CredentialAdmin(SwitchAdmin):
+    """The operator's own keys. Their secrets are entered here and never shown."""
+
+    form = CredentialForm
+    actions = (*SwitchAdmin.actions, "test_selected")
+    list_display = (
+        *("name", "platform", "enabled", "weight", "by_proxy"),
+        *("last_used_at", "last_error", "last_error_at"),
+    )
+    list_filter = ("enabled", "platform", ("last_error", admin.EmptyFieldListFilter))
+    list_select_related = ("platform",)
+    search_fields = ("name", "platform__slug", "last_error")
+    autocomplete_fields = ("platform",)
+    readonly_fields = ("last_used_at", "last_error", "last_error_at", "created_at", "updated_at")
+
+    @override
+    def get_fieldsets(self, request: HttpRequest, obj: Credential | None = None) -> Any:
+        secret = ("secret",) if obj is None or self.has_change_permission(request, obj) else ()
+        return (
+            (None, {"fields": ("platform", "name", *secret, "enabled")}),
+            (_("How it is used"), {"fields": ("weight", "proxy")}),
+            *([(_("Record"), {"fields": self.readonly_fields})] if obj else []),
+        )
+
+    @admin.display(description=_("proxy"))
+    def by_proxy(self, credential: Credential) -> str:
+        """The proxy of this key alone, without its password."""
+        return without_password(credential.proxy) if credential.proxy else "-"
+
+    @admin.action(description=_("Test this credential"), permissions=["change"])
+    def test_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        """Try each selected credential."""
+        for credential in queryset.select_related("platform"):
+            result = probe_and_note(credential.platform, credential)
+            self.say_probe(request, str(credential), result)
+
+
+@admin.register(ModelMapping)
+class ModelMappingAdmin(SwitchAdmin):
+    """Names and prices of models."""
+
+    form = ModelMappingForm
+    list_display = (
+        *("public_name", "platform", "sent_as", "kind", "enabled"),
+        *("prompt_price", "completion_price", "updated_at"),
+    )
+    list_filter = ("enabled", "kind", "platform")
+    list_select_related = ("platform",)
+    search_fields = ("public_name", "upstream_name")
+    autocomplete_fields = ("platform",)
+    readonly_fields = ("price_version", "created_at", "updated_at")
+
+    @override
+    def get_fieldsets(self, request: HttpRequest, obj: ModelMapping | None = None) -> Any:
+        prices = {
+            "fields": (*ModelMapping.PRICES, *(("price_version",) if obj else ())),
+            "description": gettext("In %s. A change acts on calls from then on, never on the past.")
+            % settings.TOKENS_CURRENCY,
+        }
+        return (
+            (None, {"fields": ("platform", "public_name", "upstream_name", "kind", "enabled")}),
+            (_("Prices"), prices),
+            *([(_("Record"), {"fields": ("created_at", "updated_at")})] if obj else []),
+        )
+
+    @admin.display(description=_("upstream name"), ordering="upstream_name")
+    def sent_as(self, mapping: ModelMapping) -> str:
+        """What the platform calls it."""
+        return mapping.upstream_name or mapping.public_name
+
+    @admin.display(description=_("prompt tokens, per million"), ordering="price_prompt_micros")
+    def prompt_price(self, mapping: ModelMapping) -> str:
+        """Price of prompt tokens."""
+        return from_micros(mapping.price_prompt_micros)
+
+    @admin.display(
+        description=_("completion tokens, per million"), ordering="price_completion_micros"
+    )
+    def completion_price(self, mapping: ModelMapping) -> str:
+        """Price of completion tokens."""
+        return from_micros(mapping.price_completion_micros)

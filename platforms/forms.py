@@ -1,0 +1,183 @@
+"""The console's forms for platforms: presets, write-only secrets, prices as people write them."""
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+from platforms.adding import check_platform, clean_secret, fill_from_preset
+from platforms.models import Credential, ModelMapping, Platform
+from platforms.presets import PRESETS, PROTOCOLS
+from platforms.secrets import encrypt
+
+if TYPE_CHECKING:  # the class takes a parameter in its stubs only
+    _PlatformForm = forms.ModelForm[Platform]
+    _CredentialForm = forms.ModelForm[Credential]
+    _MappingForm = forms.ModelForm[ModelMapping]
+else:
+    _PlatformForm = _CredentialForm = _MappingForm = forms.ModelForm
+
+_MICROS = 1_000_000
+_OF_PRESET = ("name", "base_url", "protocol", "auth_style", "chat_path", "models_path")
+
+
+def _for_browser() -> dict[str, Any]:
+    """What preset.js shows in the fields that are left empty."""
+    return {
+        preset.slug: {
+            "notes": preset.notes,
+            "fields": {
+                "name": preset.title,
+                "base_url": preset.base_url or "https://…/v1",
+                "chat_path": preset.chat_path,
+                "models_path": preset.models_path,
+            },
+        }
+        for preset in PRESETS.values()
+    }
+
+
+class PlatformForm(_PlatformForm):
+    """A platform. When one is added, what is left empty comes from the preset."""
+
+    preset_choice = forms.ChoiceField(
+        label=_("preset"),
+        choices=[(preset.slug, preset.title) for preset in PRESETS.values()],
+        widget=forms.Select(attrs={"data-presets": json.dumps(_for_browser())}),
+        help_text=_(
+            "A service that is known here. What you leave empty below is filled in from it."
+        ),
+    )
+    protocol = forms.ChoiceField(
+        label=_("protocol"),
+        choices=[(name, name) for name in PROTOCOLS],
+        help_text=_("The language that this platform speaks."),
+    )
+
+    class Meta:
+        model = Platform
+        exclude = ("rules", "rpm", "concurrency")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            del self.fields["preset_choice"]
+            return
+        for name in _OF_PRESET:
+            self.fields[name].required = False
+            self.fields[name].initial = None
+            self.initial.pop(name, None)
+        for name in ("protocol", "auth_style"):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [("", _("as the preset has it")), *field.choices]  # type: ignore[misc]
+
+    def _post_clean(self) -> None:
+        # Before the model's own validation: what it looks at is what will be saved.
+        if not self.instance.pk and (preset := PRESETS.get(self.data.get("preset_choice", ""))):
+            given = [name for name, value in self.cleaned_data.items() if value not in ("", None)]
+            left_open = Platform()
+            fill_from_preset(left_open, preset)
+            for name in _OF_PRESET:
+                if name not in given:
+                    self.cleaned_data[name] = getattr(left_open, name)
+            self.cleaned_data["headers"] = {
+                **preset.headers,
+                **(self.cleaned_data.get("headers") or {}),
+            }
+            self.instance.preset = preset.slug
+        super()._post_clean()  # type: ignore[misc]
+        if not self.errors:
+            try:
+                check_platform(self.instance)
+            except ValidationError as error:
+                self.add_error(None, error)
+
+
+class CredentialForm(_CredentialForm):
+    """A credential. Its secret can be entered, never read."""
+
+    secret = forms.CharField(
+        label=_("secret"),
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text=_(
+            "The key as the platform gave it to you. It is stored encrypted and never shown again; "
+            "leave this empty to keep the one that is stored."
+        ),
+    )
+
+    class Meta:
+        model = Credential
+        fields = ("platform", "name", "enabled", "weight", "proxy")
+
+    def clean_secret(self) -> str:
+        """Needed for a new credential; what it is never stands in the message."""
+        secret: str = self.cleaned_data["secret"]
+        if secret:
+            return clean_secret(secret)
+        if not self.instance.pk:
+            raise ValidationError(_("A credential needs its secret."), code="required")
+        return ""
+
+    @override
+    def save(self, commit: bool = True) -> Credential:
+        if secret := self.cleaned_data.get("secret"):
+            self.instance.secret_encrypted = encrypt(secret)
+            self.instance.last_error, self.instance.last_error_at = "", None
+        return super().save(commit)
+
+
+class PriceField(forms.DecimalField):
+    """Money in units of the currency, kept as an integer of a millionth of it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_digits=14, decimal_places=6, **kwargs)
+
+    @override
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, int):
+            return f"{Decimal(value) / _MICROS:f}".rstrip("0").rstrip(".") if value else "0"
+        return value
+
+    @override
+    def clean(self, value: Any) -> Any:
+        amount = super().clean(value)
+        return None if amount is None else int(amount * _MICROS)
+
+    @override
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.clean(data) != initial)
+        except ValidationError:
+            return True
+
+
+def _price(label: Any, help_text: Any, *, required: bool = True) -> PriceField:
+    return PriceField(label=label, help_text=help_text, required=required, initial=0)
+
+
+class ModelMappingForm(_MappingForm):
+    """A model mapping, with prices in units of the currency."""
+
+    price_prompt_micros = _price(_("prompt tokens"), _("Per million tokens."))
+    price_cached_micros = PriceField(
+        label=_("cached prompt tokens"),
+        required=False,
+        help_text=_("Per million tokens. Empty: as other prompt tokens."),
+    )
+    price_completion_micros = _price(
+        _("completion tokens"), _("Per million tokens, those of reasoning included.")
+    )
+    price_image_micros = _price(_("image"), _("Per image."))
+    price_second_micros = _price(_("second"), _("Per second of video or sound."))
+    price_request_micros = _price(_("request"), _("Per answered request."))
+
+    class Meta:
+        model = ModelMapping
+        exclude = ("groups", "parameters", "overrides", "fallbacks")
