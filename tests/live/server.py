@@ -34,6 +34,8 @@ class Server:
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    key: str = ""
+    """A licence for everything."""
 
     @property
     def url(self) -> str:
@@ -88,8 +90,8 @@ if {url!r}:
     add_credential(platform, "main", {secret!r})
 result = issue(name="ada")[1]
 """
-        key: str = self.query(script.format(url=upstream and f"{upstream}/v1", secret=SECRET))
-        return key
+        self.key = self.query(script.format(url=upstream and f"{upstream}/v1", secret=SECRET))
+        return self.key
 
     def start(self) -> None:
         """Start serving; returns when it answers."""
