@@ -244,7 +244,9 @@ def test_a_test_shows_what_came_of_it(operator: Client, monkeypatch: pytest.Monk
     for name in results:
         make_credential(platform, name)
 
-    told = [str(message) for message in act(operator, platform, "test_selected").context["messages"]]
+    told = [
+        str(message) for message in act(operator, platform, "test_selected").context["messages"]
+    ]
 
     assert told == ["acme: bad: key: refused (7 ms)", "acme: good: 3 models listed (12 ms)"]
     assert Credential.objects.get(name="bad").last_error == "key: refused"
