@@ -43,7 +43,12 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, holder: Holder, c
     exchange = PROTOCOLS[route.platform.protocol].chat(chat, route)
     reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)
     call = _Call(gateway, client, entry, chat, route, exchange, reply)
-    await (call.stream() if entry.stream else call.blocking())
+    try:
+        await (call.stream() if entry.stream else call.blocking())
+    except Failure as failure:
+        if entry.credential is not None:
+            scrub(failure, entry.credential)
+        raise
 
 
 def _route(gateway: Gateway, holder: Holder, slug: str, model: str) -> Route:
@@ -169,7 +174,7 @@ class _Call:
                     watch.expect("first_byte", platform.timeouts.first_byte_s)
                     return await use(await self._send(credential), watch)
             except Failure as failure:
-                failure.message = scrub(failure.message, credential)
+                scrub(failure, credential)
                 verdict = VERDICTS[failure.kind]
                 self.gateway.note_failure(credential, failure)
                 if verdict.again == "never" or entry.attempts >= most or watch.time_left_s <= 0:
@@ -205,6 +210,9 @@ def _tries(platform: PlatformSpec) -> Iterator[CredentialSpec]:
     yield left[0]
 
 
-def scrub(text: str, credential: CredentialSpec) -> str:
-    """A text without the credential's secret: platforms quote the key that they refuse."""
-    return text.replace(credential.secret, "…") if credential.secret else text
+def scrub(failure: Failure, credential: CredentialSpec) -> None:
+    """Take the credential's secret out of a failure: platforms quote the key that they refuse."""
+    if secret := credential.secret:
+        failure.message = failure.message.replace(secret, "…")
+        failure.code = failure.code and failure.code.replace(secret, "…")
+        failure.param = failure.param and failure.param.replace(secret, "…")

@@ -27,7 +27,8 @@ def probe(platform: Platform, credential: Credential | None) -> ProbeResult:
     try:
         names = asyncio.run(_ask(spec, key))
     except Failure as failure:
-        detail = scrub(f"{failure.kind}: {failure.message}", key)
+        scrub(failure, key)
+        detail = f"{failure.kind}: {failure.message}"
         return ProbeResult(False, failure.status, _since_ms(started), detail)
     detail = f"{len(names)} models listed" if spec.models_path else "answers; it lists no models"
     return ProbeResult(True, 200, _since_ms(started), detail, names)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from platforms.forms import PlatformForm, PriceField
+from platforms.forms import CredentialForm, ModelMappingForm, PlatformForm, PriceField
 from platforms.models import Platform
 from tests.make import make_platform
 
@@ -17,6 +17,11 @@ def new_platform(**over: Any) -> PlatformForm:
     """The add form as a browser sends it with only these fields filled in."""
     empty = dict.fromkeys(PlatformForm.base_fields, "")
     return PlatformForm({**empty, **TIMES, "preset_choice": "openai", "slug": "acme", **over})
+
+
+@pytest.mark.parametrize("form", [PlatformForm, CredentialForm, ModelMappingForm])
+def test_every_field_says_what_it_is_for(form: Any) -> None:
+    assert [name for name, field in form.base_fields.items() if not field.help_text] == []
 
 
 @pytest.mark.parametrize(

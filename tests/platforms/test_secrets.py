@@ -77,7 +77,7 @@ def test_a_rotation_that_meets_an_unreadable_secret_changes_none(settings: Any) 
     Credential.objects.create(platform=platform, name="b", secret_encrypted="nonsense")
 
     settings.TOKENS_ENCRYPTION_KEYS = [NEW, OLD]
-    with pytest.raises(SecretUnreadable):
+    with pytest.raises(SecretUnreadable, match="“acme: b” cannot be decrypted"):
         rotate_all()
 
     assert Credential.objects.get(name="a").secret_encrypted == readable.secret_encrypted
