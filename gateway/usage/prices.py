@@ -1,11 +1,12 @@
 """Money: what a call costs, and money as people write it. Integers of a millionth; pure."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from gateway.shapes import Json, Usage
 from platforms.routes import Price
 
 MICROS = 1_000_000
+_MOST = Decimal(2**63 - 1)  # what a column holds
 _NAMES = ("prompt", "cached", "completion", "image", "second", "request")
 
 
@@ -38,10 +39,11 @@ def parse_money(text: str) -> int:
     """Micro-units of an amount such as `10.00`. Raises ValueError with a sentence."""
     try:
         micros = Decimal(text.strip()) * MICROS
-    except InvalidOperation:
+        _ordered = micros > 0  # raises for NaN
+    except ArithmeticError:
         raise ValueError(f"“{text}” is no amount; write it as 10 or 2.50.") from None
-    if not micros.is_finite() or micros < 0:
-        raise ValueError(f"“{text}” is no amount; it must be zero or more.")
+    if not 0 <= micros <= _MOST:
+        raise ValueError(f"“{text}” is no amount; it must be zero or more, and payable.")
     if micros != micros.to_integral_value():
         raise ValueError(f"“{text}” has more than six decimals.")
     return int(micros)
