@@ -56,11 +56,14 @@ def fill_from_preset(platform: Platform, preset: Preset, given: Collection[str] 
     platform.headers = {**preset.headers, **platform.headers}
 
 
-def check_platform(platform: Platform) -> None:
-    """Validate a platform whole, with what its columns cannot know. Raises ValidationError."""
+def check_platform(platform: Platform, exclude: Collection[str] = ()) -> None:
+    """Validate a platform, with what its columns cannot know. Raises ValidationError.
+
+    Columns named in `exclude` are taken as they are.
+    """
     wrong: dict[str, Any] = {}
     try:
-        platform.full_clean()
+        platform.full_clean(exclude=exclude)
     except ValidationError as error:
         wrong = error.error_dict
     if not platform.base_url:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -40,16 +41,19 @@ class SwitchAdmin(_Admin):
         self._switch(request, queryset, on=False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
-        changed = [row for row in queryset if switch(row, on)]
-        said = "Switched on." if on else "Switched off."
-        for row in changed:
-            self.log_change(request, row, said)
+        said = gettext("Switched on.") if on else gettext("Switched off.")
+        changed = 0
+        for row in queryset:
+            with transaction.atomic():  # a change and its entry in the history, or neither
+                if switch(row, on):
+                    self.log_change(request, row, said)
+                    changed += 1
         text = (
-            ngettext("%(count)d switched on.", "%(count)d switched on.", len(changed))
+            ngettext("%(count)d switched on.", "%(count)d switched on.", changed)
             if on
-            else ngettext("%(count)d switched off.", "%(count)d switched off.", len(changed))
+            else ngettext("%(count)d switched off.", "%(count)d switched off.", changed)
         )
-        self.message_user(request, text % {"count": len(changed)})
+        self.message_user(request, text % {"count": changed})
 
     def say_probe(self, request: HttpRequest, name: str, result: ProbeResult) -> None:
         """Tell what a test has shown."""
@@ -59,6 +63,22 @@ class SwitchAdmin(_Admin):
             "ms": result.latency_ms,
         }
         self.message_user(request, text, messages.SUCCESS if result.ok else messages.ERROR)
+
+
+class ProxyAdmin(SwitchAdmin):
+    """Rows with an outbound proxy; its password is for those who may change it."""
+
+    @admin.display(description=_("outbound proxy"))
+    def proxy_shown(self, row: Any) -> str:
+        """The row's own proxy, without its password."""
+        return without_password(row.proxy) or "-"
+
+    def proxy_field(self, request: HttpRequest, row: Any) -> str:
+        """What a page has of the proxy: the field, or what may be shown of it."""
+        return "proxy" if self._may_write(request, row) else "proxy_shown"
+
+    def _may_write(self, request: HttpRequest, row: Any) -> bool:
+        return row is None or self.has_change_permission(request, row)
 
 
 class CredentialInline(_Inline):
@@ -72,12 +92,17 @@ class CredentialInline(_Inline):
     can_delete = False
 
     @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # A credential's title names its platform: without this, one query each.
+        return super().get_queryset(request).select_related("platform")
+
+    @override
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 @admin.register(Platform)
-class PlatformAdmin(SwitchAdmin):
+class PlatformAdmin(ProxyAdmin):
     """Whom we call."""
 
     form = PlatformForm
@@ -89,7 +114,7 @@ class PlatformAdmin(SwitchAdmin):
     )
     list_filter = ("enabled", "preset", "protocol")
     search_fields = ("slug", "name", "base_url", "note")
-    readonly_fields = ("preset_title", "preset_notes", "created_at", "updated_at")
+    readonly_fields = ("preset_title", "preset_notes", "proxy_shown", "created_at", "updated_at")
 
     class Media:
         js = ("platforms/preset.js",)
@@ -112,7 +137,8 @@ class PlatformAdmin(SwitchAdmin):
                 _("How it is called"),
                 {
                     "fields": (
-                        *("base_url", "protocol", "auth_style", "headers", "proxy"),
+                        *("base_url", "protocol", "auth_style", "headers"),
+                        self.proxy_field(request, obj),
                         *("chat_path", "models_path", "pass_unmapped"),
                     )
                 },
@@ -176,34 +202,31 @@ class PlatformAdmin(SwitchAdmin):
 
 
 @admin.register(Credential)
-class CredentialAdmin(SwitchAdmin):
+class CredentialAdmin(ProxyAdmin):
     """The operator's own keys. Their secrets are entered here and never shown."""
 
     form = CredentialForm
     actions = (*SwitchAdmin.actions, "test_selected")
     list_display = (
-        *("name", "platform", "enabled", "weight", "by_proxy"),
+        *("name", "platform", "enabled", "weight", "proxy_shown"),
         *("last_used_at", "last_error", "last_error_at"),
     )
     list_filter = ("enabled", "platform", ("last_error", admin.EmptyFieldListFilter))
     list_select_related = ("platform",)
     search_fields = ("name", "platform__slug", "last_error")
     autocomplete_fields = ("platform",)
-    readonly_fields = ("last_used_at", "last_error", "last_error_at", "created_at", "updated_at")
+    record = ("last_used_at", "last_error", "last_error_at", "created_at", "updated_at")
+    readonly_fields = ("proxy_shown", *record)
 
     @override
     def get_fieldsets(self, request: HttpRequest, obj: Credential | None = None) -> Any:
-        secret = ("secret",) if obj is None or self.has_change_permission(request, obj) else ()
+        secret = ("secret",) if self._may_write(request, obj) else ()
+        proxy = self.proxy_field(request, obj)
         return (
             (None, {"fields": ("platform", "name", *secret, "enabled")}),
-            (_("How it is used"), {"fields": ("weight", "proxy")}),
-            *([(_("Record"), {"fields": self.readonly_fields})] if obj else []),
+            (_("How it is used"), {"fields": ("weight", proxy)}),
+            *([(_("Record"), {"fields": self.record})] if obj else []),
         )
-
-    @admin.display(description=_("proxy"))
-    def by_proxy(self, credential: Credential) -> str:
-        """The proxy of this key alone, without its password."""
-        return without_password(credential.proxy) if credential.proxy else "-"
 
     @admin.action(description=_("Test this credential"), permissions=["change"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:

@@ -85,17 +85,23 @@ class PlatformForm(_PlatformForm):
             for name in _OF_PRESET:
                 if name not in given:
                     self.cleaned_data[name] = getattr(left_open, name)
-            self.cleaned_data["headers"] = {
-                **preset.headers,
-                **(self.cleaned_data.get("headers") or {}),
-            }
+            headers = self.cleaned_data.get("headers") or {}
+            if isinstance(headers, dict):  # what is none is refused below, by the model
+                self.cleaned_data["headers"] = {**preset.headers, **headers}
             self.instance.preset = preset.slug
         super()._post_clean()  # type: ignore[misc]
         if not self.errors:
+            # What is not on the page cannot be put right there, so it is no reason to refuse.
+            elsewhere = {field.name for field in Platform._meta.fields} - set(self.fields)
             try:
-                check_platform(self.instance)
+                check_platform(self.instance, exclude=elsewhere)
             except ValidationError as error:
                 self.add_error(None, error)
+
+    def clean_base_url(self) -> str:
+        """As the command stores it: without a slash at its end."""
+        base_url: str = self.cleaned_data["base_url"]
+        return base_url.rstrip("/")
 
 
 class CredentialForm(_CredentialForm):
@@ -115,6 +121,7 @@ class CredentialForm(_CredentialForm):
     class Meta:
         model = Credential
         fields = ("platform", "name", "enabled", "weight", "proxy")
+        help_texts = {"platform": _("The service that has issued this key.")}
 
     def clean_secret(self) -> str:
         """Needed for a new credential; what it is never stands in the message."""
@@ -142,7 +149,7 @@ class PriceField(forms.DecimalField):
     @override
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, int):
-            return f"{Decimal(value) / _MICROS:f}".rstrip("0").rstrip(".") if value else "0"
+            return f"{(Decimal(value) / _MICROS).normalize():f}"
         return value
 
     @override
@@ -181,3 +188,4 @@ class ModelMappingForm(_MappingForm):
     class Meta:
         model = ModelMapping
         exclude = ("groups", "parameters", "overrides", "fallbacks")
+        help_texts = {"platform": _("The service that has this model.")}

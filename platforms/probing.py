@@ -35,7 +35,12 @@ def use(probe: Probe) -> None:
 
 
 def probe(platform: Platform, credential: Credential | None) -> ProbeResult:
-    """Try the platform with this credential (None: it asks for none). Blocks."""
+    """Try the platform with this credential (None: it asks for none). Blocks.
+
+    Raises RuntimeError where nobody has registered a probe.
+    """
+    if not _probes:
+        raise RuntimeError("No probe is registered: an app that has one calls probing.use() first.")
     return _probes[0](platform, credential)
 
 

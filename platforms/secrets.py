@@ -3,6 +3,7 @@
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from platforms.models import Credential
 
@@ -10,10 +11,14 @@ from platforms.models import Credential
 class SecretUnreadable(Exception):
     """A stored secret cannot be decrypted with any of the keys in the settings."""
 
-    def __init__(self) -> None:
+    def __init__(self, whose: str = "") -> None:
+        it = _("The secret of “%s”") % whose if whose else _("A stored secret")
         super().__init__(
-            "A stored secret cannot be decrypted: its key is not among TOKENS_ENCRYPTION_KEYS. "
-            "Give that key back, or enter the secret again."
+            _(
+                "%(it)s cannot be decrypted: its key is not among TOKENS_ENCRYPTION_KEYS. "
+                "Give that key back, or enter the secret again."
+            )
+            % {"it": it}
         )
 
 
@@ -31,15 +36,18 @@ def decrypt(stored: str) -> str:
 
 
 def rotate_all() -> int:
-    """Encrypt every credential's secret with the newest key; how many. Raises SecretUnreadable."""
+    """Encrypt every credential's secret with the newest key; how many.
+
+    All or none: raises SecretUnreadable, with the name of the credential that stands in the way.
+    """
     fernet = _fernet()
     with transaction.atomic():
         credentials = list(Credential.objects.select_for_update())
         for credential in credentials:
             try:
                 rotated = fernet.rotate(credential.secret_encrypted.encode("ascii"))
-            except InvalidToken as error:
-                raise SecretUnreadable from error
+            except (InvalidToken, ValueError) as error:
+                raise SecretUnreadable(str(credential)) from error
             credential.secret_encrypted = rotated.decode("ascii")
             credential.save(update_fields=["secret_encrypted"])
     return len(credentials)
