@@ -219,6 +219,11 @@ class CredentialAdmin(ProxyAdmin):
     readonly_fields = ("proxy_shown", *record)
 
     @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Credential | None = None) -> Any:
+        # Moved to another platform, the key would be sent to another company.
+        return (*self.readonly_fields, "platform") if obj else self.readonly_fields
+
+    @override
     def get_fieldsets(self, request: HttpRequest, obj: Credential | None = None) -> Any:
         secret = ("secret",) if self._may_write(request, obj) else ()
         proxy = self.proxy_field(request, obj)

@@ -45,7 +45,7 @@ class PlatformForm(_PlatformForm):
     """A platform. When one is added, what is left empty comes from the preset."""
 
     preset_choice = forms.ChoiceField(
-        label=_("preset"),
+        label=_("Preset"),
         choices=[(preset.slug, preset.title) for preset in PRESETS.values()],
         widget=forms.Select(attrs={"data-presets": json.dumps(_for_browser())}),
         help_text=_(
@@ -53,7 +53,7 @@ class PlatformForm(_PlatformForm):
         ),
     )
     protocol = forms.ChoiceField(
-        label=_("protocol"),
+        label=_("Protocol"),
         choices=[(name, name) for name in PROTOCOLS],
         help_text=_("The language that this platform speaks."),
     )

@@ -54,7 +54,7 @@ class Platform(models.Model):
             ),
             validate_slug_is_free,
         ],
-        help_text=_("Part of the address that clients call: /<short name>/v1/chat/completions."),
+        help_text=_("Part of the address that clients call: /short-name/v1/chat/completions."),
     )
     name = models.CharField(_("name"), max_length=100, help_text=_("Shown in the admin."))
     preset = models.CharField(_("preset"), max_length=50, default="custom", editable=False)

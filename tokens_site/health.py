@@ -4,7 +4,7 @@ import asyncio
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from gateway.runtime import Gateway
 
@@ -14,6 +14,11 @@ TIMEOUT_S = 2.0
 async def healthz(request: HttpRequest) -> JsonResponse:
     """200 as long as the process answers at all."""
     return JsonResponse({"status": "ok", "version": settings.TOKENS_VERSION})
+
+
+async def no_icon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for an icon on their own; that there is none is no error in their console."""
+    return HttpResponse(status=204)
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:

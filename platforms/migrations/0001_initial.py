@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="Part of the address that clients call: /<short name>/v1/chat/completions.",
+                        help_text="Part of the address that clients call: /short-name/v1/chat/completions.",
                         max_length=50,
                         unique=True,
                         validators=[

@@ -170,6 +170,15 @@ def test_an_empty_secret_keeps_the_stored_one_and_a_new_one_replaces_it(operator
     assert decrypt(credential.secret_encrypted) == SECRET
 
 
+def test_a_credential_stays_with_its_platform(operator: Client) -> None:
+    credential = make_credential(make_platform("acme"))
+
+    change(operator, credential, platform=make_platform("other").pk, name="new", weight=1)
+
+    credential.refresh_from_db()
+    assert (credential.platform.slug, credential.name) == ("acme", "new")
+
+
 def test_a_refused_form_does_not_show_the_secret_again(operator: Client) -> None:
     response = add(operator, "credential", name="main", secret=SECRET, weight=1)
 
