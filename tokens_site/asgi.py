@@ -53,7 +53,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             # What is loaded by now stays; the collector need not look through it again and again.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(20_000, 20, 50)
+            gc.set_threshold(10_000, 10, 10)
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await (await Gateway.current()).aclose()
