@@ -6,9 +6,11 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
+from django.views.decorators.debug import sensitive_post_parameters
 from typing_extensions import override
 
 from platforms.adding import from_micros, switch, without_password
@@ -68,6 +70,12 @@ class SwitchAdmin(_Admin):
 class ProxyAdmin(SwitchAdmin):
     """Rows with an outbound proxy; its password is for those who may change it."""
 
+    @override
+    @method_decorator(sensitive_post_parameters("secret", "proxy"))
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Should anything break in here, no report of it may quote what was entered.
+        return super().changeform_view(request, *args, **kwargs)
+
     @admin.display(description=_("outbound proxy"))
     def proxy_shown(self, row: Any) -> str:
         """The row's own proxy, without its password."""
@@ -117,6 +125,7 @@ class PlatformAdmin(ProxyAdmin):
     readonly_fields = ("preset_title", "preset_notes", "proxy_shown", "created_at", "updated_at")
 
     class Media:
+        css = {"all": ["platforms/admin.css"]}
         js = ("platforms/preset.js",)
 
     @override
@@ -177,7 +186,7 @@ class PlatformAdmin(ProxyAdmin):
         if platform.auth_style == AuthStyle.NONE:
             return gettext("none needed")
         if not platform.credentials_on:
-            return format_html('<strong style="color:#cf222e">{}</strong>', "0")
+            return format_html('<span class="platform-keyless">{}</span>', "0")
         return str(platform.credentials_on)
 
     @admin.display(description=_("models"), ordering="models_mapped")

@@ -108,7 +108,7 @@ class CredentialForm(_CredentialForm):
     """A credential. Its secret can be entered, never read."""
 
     secret = forms.CharField(
-        label=_("secret"),
+        label=_("Secret"),
         required=False,
         strip=True,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
@@ -172,18 +172,18 @@ def _price(label: Any, help_text: Any, *, required: bool = True) -> PriceField:
 class ModelMappingForm(_MappingForm):
     """A model mapping, with prices in units of the currency."""
 
-    price_prompt_micros = _price(_("prompt tokens"), _("Per million tokens."))
+    price_prompt_micros = _price(_("Prompt tokens"), _("Per million tokens."))
     price_cached_micros = PriceField(
-        label=_("cached prompt tokens"),
+        label=_("Cached prompt tokens"),
         required=False,
         help_text=_("Per million tokens. Empty: as other prompt tokens."),
     )
     price_completion_micros = _price(
-        _("completion tokens"), _("Per million tokens, those of reasoning included.")
+        _("Completion tokens"), _("Per million tokens, those of reasoning included.")
     )
-    price_image_micros = _price(_("image"), _("Per image."))
-    price_second_micros = _price(_("second"), _("Per second of video or sound."))
-    price_request_micros = _price(_("request"), _("Per answered request."))
+    price_image_micros = _price(_("Image"), _("Per image."))
+    price_second_micros = _price(_("Second"), _("Per second of video or sound."))
+    price_request_micros = _price(_("Request"), _("Per answered request."))
 
     class Meta:
         model = ModelMapping

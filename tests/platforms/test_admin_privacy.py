@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.views.debug import SafeExceptionReporterFilter
 
 from platforms.models import Credential, Platform
 from tests.make import make_credential, make_platform
@@ -100,6 +101,17 @@ def test_history_tells_that_a_secret_was_changed_but_not_which(
     assert MARKER not in str(vars(entry)) + text(client, "history", credential)
 
 
+@pytest.mark.parametrize("page", ["platform", "credential"])
+def test_a_report_of_a_failure_leaves_out_what_was_entered(page: str) -> None:
+    form = {"secret": MARKER, "proxy": PROXY, "name": "new"}
+
+    request = staff("").post(reverse(f"admin:platforms_{page}_add"), form).wsgi_request
+
+    reported = SafeExceptionReporterFilter().get_post_parameters(request)
+    assert reported["name"] == "new"
+    assert MARKER not in str(dict(reported))
+
+
 def test_deleting_shows_what_goes_and_no_secret(rows: tuple[Platform, Credential]) -> None:
     shown = text(staff(""), "delete", *rows)
 
@@ -115,9 +127,7 @@ def test_a_platforms_page_costs_the_same_queries_however_many_credentials(
 
     counts = []
     for name in ("a", "b"):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             text(client, "change", platform)
         counts.append(len(queries))
         make_credential(platform, name)

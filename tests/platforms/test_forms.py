@@ -24,6 +24,13 @@ def test_every_field_says_what_it_is_for(form: Any) -> None:
     assert [name for name, field in form.base_fields.items() if not field.help_text] == []
 
 
+@pytest.mark.parametrize("form", [PlatformForm, CredentialForm, ModelMappingForm])
+def test_every_label_begins_with_a_capital(form: Any) -> None:
+    labels = [str(field.label) for field in form.base_fields.values()]
+
+    assert [label for label in labels if not label[0].isupper()] == []
+
+
 @pytest.mark.parametrize(
     ("micros", "shown"),
     [

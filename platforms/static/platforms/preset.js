@@ -8,8 +8,8 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   const presets = JSON.parse(choice.dataset.presets);
   const notes = document.createElement("div");
-  notes.className = "help";
-  choice.after(notes);
+  // Below the field's own help, which the browser reads out with the field.
+  document.getElementById("id_preset_choice_helptext").append(notes);
   const show = () => {
     const preset = presets[choice.value];
     for (const [name, value] of Object.entries(preset.fields)) {
