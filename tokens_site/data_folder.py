@@ -20,6 +20,12 @@ def new_fernet_key() -> str:
     return Fernet.generate_key().decode("ascii")
 
 
+def made(folder: Path) -> Path:
+    """The folder, made if need be, for its owner alone: it holds the database and the secrets."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
 def secret(folder: Path, name: str, make: Callable[[], str]) -> str:
     """The secret kept in `folder/secrets/name`; made on first use, by whichever process is first.
 
@@ -28,7 +34,7 @@ def secret(folder: Path, name: str, make: Callable[[], str]) -> str:
     """
     path = folder / "secrets" / name
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made(path.parent)
         handle, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp: mode 600
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:

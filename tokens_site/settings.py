@@ -24,7 +24,9 @@ TOKENS_VERSION = _version[1] if _version else "0"
 
 # --- The data folder: database, generated secrets, usage journal -------------------------------
 
-TOKENS_DATA_DIR = Path(env.str("TOKENS_DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
+TOKENS_DATA_DIR = data_folder.made(
+    Path(env.str("TOKENS_DATA_DIR", default=str(BASE_DIR / "var"))).absolute()
+)
 
 # --- Secrets: from the environment, or made once and kept in the data folder (mode 600) --------
 

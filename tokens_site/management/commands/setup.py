@@ -62,4 +62,4 @@ class Command(BaseCommand):
             _licence, key = issue(name="First licence", owner="admin")
         self.stdout.write(_WELCOME.format(url=url, password=password, key=key))
         if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-            self.stdout.write(f"Everything is kept in {settings.TOKENS_DATA_DIR}.\n")
+            self.stdout.write(f"\nEverything is kept in {settings.TOKENS_DATA_DIR}.\n")
