@@ -177,7 +177,7 @@ class _Call:
                 scrub(failure, credential)
                 verdict = VERDICTS[failure.kind]
                 self.gateway.note_failure(credential, failure)
-                if verdict.again == "never" or entry.attempts >= most or watch.time_left_s <= 0:
+                if verdict.again == "never" or entry.attempts >= most or watch.is_over:
                     raise
                 following = next(tries, credential if verdict.again == "same" else None)
                 if following is None or (failure.kind == "timeout" and following is credential):

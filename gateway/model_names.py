@@ -29,17 +29,18 @@ class ModelNames:
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._kept: dict[int, _Kept] = {}
-        self._locks: dict[int, asyncio.Lock] = {}
+        self._kept: dict[tuple[int, str], _Kept] = {}
+        self._locks: dict[tuple[int, str], asyncio.Lock] = {}
 
     async def of(self, platform: PlatformSpec) -> tuple[str, ...]:
         """The platform's own names; empty where it has no list or does not answer."""
         if not platform.models_path or not platform.credentials:
             return ()
-        async with self._locks.setdefault(platform.id, asyncio.Lock()):
-            kept = self._kept.get(platform.id)
+        key = (platform.id, platform.base_url)  # at another address it lists others
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            kept = self._kept.get(key)
             if kept is None or kept.until < time.monotonic():
-                kept = self._kept[platform.id] = await self._asked(platform)
+                kept = self._kept[key] = await self._asked(platform)
             return kept.names
 
     async def _asked(self, platform: PlatformSpec) -> _Kept:

@@ -97,6 +97,7 @@ class Upstream:
         self._wire = wire
         self._wires: dict[str, Wire] = {}
         self._sandbox = TransportWire(SandboxTransport())
+        self._tls: ssl.SSLContext | None = None
 
     async def send(
         self, platform: PlatformSpec, credential: CredentialSpec, request: UpstreamRequest
@@ -128,21 +129,23 @@ class Upstream:
             return self._sandbox
         wire = self._wires.get(credential.proxy)
         if wire is None:
-            wire = self._wires[credential.proxy] = AiohttpWire(credential.proxy)
+            # One for all: it holds every certificate authority, some megabytes.
+            self._tls = self._tls or ssl.create_default_context()
+            wire = self._wires[credential.proxy] = AiohttpWire(self._tls, credential.proxy)
         return wire
 
 
 class AiohttpWire:
     """The network, directly or by one proxy."""
 
-    def __init__(self, proxy: str = "") -> None:
+    def __init__(self, tls: ssl.SSLContext, proxy: str = "") -> None:
         self._proxy = proxy or None
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # limits are the licences' and credentials', not the socket layer's
                 keepalive_timeout=_KEEP_ALIVE_S,
                 ttl_dns_cache=_DNS_CACHE_S,
-                ssl=ssl.create_default_context(),
+                ssl=tls,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             max_line_size=_MAX_HEADER,

@@ -55,6 +55,7 @@ class Watch:
         self._last = now
         self._reason: Reason | None = None
         self._client_matters = True
+        self._is_over = False
         self._translation = _Translation(self)
         self._tasks: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -115,9 +116,9 @@ class Watch:
         return self._translation
 
     @property
-    def time_left_s(self) -> float:
-        """Seconds until the total time-out."""
-        return self._total_at - self._loop.time()
+    def is_over(self) -> bool:
+        """The total time-out has passed: nothing more is to be tried."""
+        return self._is_over
 
     async def _listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -135,6 +136,7 @@ class Watch:
         now = self._loop.time()
         if now >= self._total_at:
             self._total_at = now + _FAR
+            self._is_over = True
             self._interrupt("total")
         elif self._phase is not None and now >= self._last + self._phase_s:
             self._last = now + _FAR  # once; expect() begins anew

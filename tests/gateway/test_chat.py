@@ -400,6 +400,20 @@ async def test_the_total_time_out_ends_a_stream_that_goes_on_for_ever(site: Site
     assert "total time-out" in last["error"]["message"]
 
 
+async def test_nothing_is_tried_after_the_total_time_out(site: Site) -> None:
+    await sync_to_async(lambda: make_credential(Platform.objects.get(), "second", "sk-2"))()
+    await set_timeouts(site, total_s=0.3)
+    site.configure(attempts=3)
+    site.upstream.default = raw(b"", hang=True)
+
+    async with asyncio.timeout(5):
+        response = await site.chat()
+
+    assert response.status_code == 504
+    assert "total time-out" in response.json()["error"]["message"]
+    assert len(site.upstream.requests) == 1
+
+
 async def test_a_mapping_gives_another_name_and_a_price(site: Site) -> None:
     await sync_to_async(
         lambda: make_mapping(

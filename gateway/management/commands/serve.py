@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from typing_extensions import override
 
 from gateway.server import Server, config
@@ -29,7 +30,12 @@ class Command(BaseCommand):
     @override
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         _require_free(host, port)
-        call_command("migrate", interactive=False, verbosity=0)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except OperationalError as error:
+            raise CommandError(
+                f"The database cannot be used: {error}. Check DATABASE_URL, and that it runs."
+            ) from error
         self.stdout.write(
             f"Tokens {settings.TOKENS_VERSION} serves http://{host}:{port}/<platform>/v1/ "
             f"(console: http://{host}:{port}/admin/). Ctrl+C or SIGTERM stops it; running "
