@@ -15,6 +15,7 @@ import orjson
 
 from gateway.sandbox import replies
 from gateway.sandbox.answers import Answer
+from gateway.sandbox.checks import Refused, check
 from gateway.sandbox.replies import Reply
 
 _ERROR_TYPES = {429: "rate_limit_error", 500: "server_error"}
@@ -45,20 +46,17 @@ def models(_request: httpx.Request) -> Answer:
 def completions(request: httpx.Request) -> Answer:
     """`POST /v1/chat/completions`, blocking and streamed."""
     try:
-        chat = orjson.loads(request.content)
+        chat = check(orjson.loads(request.content))
+        model = chat["model"]
+        if model in _FAILURES:
+            return _FAILURES[model]()
+        if model not in MODELS:
+            return error(404, f"The model `{model}` does not exist.", "model_not_found")
+        answers = [replies.reply(chat)] * (chat.get("n") or 1)
     except orjson.JSONDecodeError:
-        return error(400, "The body is not JSON.", "invalid_json")
-    if not isinstance(chat, dict) or not isinstance(chat.get("messages"), list):
-        return error(400, "'messages' is missing.", "missing_required_parameter")
-    model = chat.get("model")
-    if model in _FAILURES:
-        return _FAILURES[model]()
-    if model not in MODELS:
-        return error(404, f"The model `{model}` does not exist.", "model_not_found")
-    count = chat.get("n") or 1
-    if not isinstance(count, int) or not 1 <= count <= 8:
-        return error(400, "'n' must be a number from 1 to 8.", "invalid_value")
-    answers = [replies.reply(chat)] * count
+        return error(400, "The body is not JSON; a chat request is a JSON object.", "invalid_json")
+    except Refused as refused:
+        return error(400, refused.message, refused.code, param=refused.param)
     usage = _usage(chat, answers)
     pieces = _stream(chat, answers, usage) if chat.get("stream") else [_whole(chat, answers, usage)]
     return Answer(
@@ -70,11 +68,16 @@ def completions(request: httpx.Request) -> Answer:
 
 
 def error(
-    status: int, message: str, code: str | None = None, retry_after: str | None = None
+    status: int,
+    message: str,
+    code: str | None = None,
+    retry_after: str | None = None,
+    param: str | None = None,
 ) -> Answer:
-    """An error in OpenAI's shape."""
-    kind = _ERROR_TYPES.get(status, "invalid_request_error")
-    body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
+    """An error in OpenAI's shape; `retry_after` in seconds, `param` the field at fault."""
+    kind = "insufficient_quota" if code == "insufficient_quota" else _ERROR_TYPES.get(status)
+    kind = kind or "invalid_request_error"
+    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
     headers = {"retry-after": retry_after} if retry_after else {}
     return Answer((orjson.dumps(body),), status, headers=headers)
 

@@ -11,6 +11,14 @@ from typing import Any
 
 import orjson
 
+from gateway.sandbox.checks import Refused
+from gateway.sandbox.examples import example
+
+# Bounds of a reply, in characters: a stream of more would take minutes, and memory.
+MAX_QUOTE = 4000
+MAX_TEXT = 8000
+MAX_JSON = 4000
+MAX_CALLS = 8
 _TOKEN = re.compile(r"\s*(?:[^\W\u2e80-\uffff]+|[\u2e80-\uffff]|[^\w\s])|\s+")
 _LABEL = "This is the sandbox: no model was asked."
 
@@ -36,15 +44,18 @@ def tokens(text: str) -> list[str]:
 
 
 def prompt_tokens(chat: dict[str, Any]) -> int:
-    """Tokens of all texts of a request, and of its tools."""
-    count = sum(len(tokens(_text(message))) for message in chat["messages"])
-    if chat.get("tools"):
-        count += len(tokens(orjson.dumps(chat["tools"]).decode()))
-    return count
+    """Tokens of all texts of a request, of the calls in its history and of its tools."""
+    count = 0
+    for message in chat["messages"]:
+        count += _count(_text(message)) + _count_json(message.get("tool_calls"))
+    return count + _count_json(chat.get("tools"))
 
 
 def reply(chat: dict[str, Any]) -> Reply:
-    """The reply to a chat, within its `stop` and token limit."""
+    """The reply to a checked chat, within its `stop` and token limit (which no call is cut by).
+
+    Raises Refused where a schema of the chat has no example.
+    """
     calls = _calls(chat)
     if calls:
         return Reply(calls=calls, finish_reason="tool_calls")
@@ -54,29 +65,46 @@ def reply(chat: dict[str, Any]) -> Reply:
         text = text.split(stop)[0] if stop else text
     pieces = tokens(text)
     most = chat.get("max_completion_tokens") or chat.get("max_tokens")
-    if isinstance(most, int) and len(pieces) > most:
+    if most and len(pieces) > most:
         return Reply(pieces[:most], finish_reason="length")
     return Reply(pieces)
+
+
+def _count(text: str) -> int:
+    # Counted by replacing: a list of all tokens of a 20 MB prompt would take half a gigabyte.
+    return _TOKEN.subn("", text)[1]
+
+
+def _count_json(value: Any) -> int:
+    return _count(orjson.dumps(value).decode()) if value else 0
 
 
 def _told(messages: list[dict[str, Any]]) -> str:
     last = messages[-1]
     if last.get("role") == "tool":
-        return f"{_LABEL} The tool answered: {_text(last)}"
+        return f"{_LABEL} The tool answered: {_quoted(last)}"
     asked = [message for message in messages if message.get("role") == "user"]
     said = [_LABEL]
     if asked:
-        said.append(f"You said: {_text(asked[-1])}")
+        said.append(f"You said: {_quoted(asked[-1])}")
         content = asked[-1].get("content")
         if isinstance(content, list):
             said += [f"You sent {_described(part)}." for part in content if part["type"] != "text"]
-    return " ".join(said)
+    return _shortened(" ".join(said), MAX_TEXT)
+
+
+def _quoted(message: dict[str, Any]) -> str:
+    return _shortened(_text(message), MAX_QUOTE)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _text(message: dict[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        return " ".join(part.get("text", "") for part in content if part.get("type") == "text")
+        return " ".join(part["text"] for part in content if part["type"] == "text")
     return content if isinstance(content, str) else ""
 
 
@@ -116,18 +144,20 @@ def _calls(chat: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     if isinstance(choice, dict):
         wanted = (choice.get("function") or {}).get("name")
-        called = [function for function in functions if function.get("name") == wanted]
+        called = [function for function in functions if function["name"] == wanted]
     elif choice == "required":
         called = functions[:1]
     else:
         text = _text(last) if last.get("role") == "user" else ""
-        called = [function for function in functions if function.get("name", "\0") in text]
+        called = [function for function in functions if function["name"] in text]
     if chat.get("parallel_tool_calls") is False:
         called = called[:1]
-    return [
-        (function["name"], orjson.dumps(_example(function.get("parameters") or {})).decode())
-        for function in called
-    ]
+    return [(function["name"], _arguments(function)) for function in called[:MAX_CALLS]]
+
+
+def _arguments(function: dict[str, Any]) -> str:
+    parameters = {"type": "object", **(function.get("parameters") or {})}
+    return _json(parameters, f"tools.{function['name']}.parameters")
 
 
 def _structured(chat: dict[str, Any]) -> str:
@@ -136,36 +166,13 @@ def _structured(chat: dict[str, Any]) -> str:
         return orjson.dumps({"sandbox": True, "reply": _LABEL}).decode()
     if wanted.get("type") == "json_schema":
         schema = (wanted.get("json_schema") or {}).get("schema") or {}
-        return orjson.dumps(_example(schema, schema)).decode()
+        return _json(schema, "response_format.json_schema.schema")
     return ""
 
 
-def _example(schema: Any, root: Any = None) -> Any:
-    """The smallest value that a JSON schema allows: its required properties, its first choices."""
-    root = schema if root is None else root
-    if not isinstance(schema, dict):
-        return None
-    if reference := schema.get("$ref"):
-        target = root
-        for name in str(reference).removeprefix("#/").split("/"):
-            target = target.get(name, {})
-        return _example(target, root)
-    for name in ("anyOf", "oneOf", "allOf"):
-        if schema.get(name):
-            return _example(schema[name][0], root)
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    kind = schema.get("type", "object" if "properties" in schema else "string")
-    if isinstance(kind, list):
-        kind = kind[0]
-    if kind == "object":
-        properties = schema.get("properties") or {}
-        return {
-            name: _example(properties.get(name, {}), root) for name in schema.get("required", ())
-        }
-    if kind == "array":
-        return [_example(schema.get("items", {}), root)] * schema.get("minItems", 0)
-    plain = {"string": "sandbox", "integer": 1, "number": 1.5, "boolean": True}
-    return plain.get(str(kind))
+def _json(schema: dict[str, Any], path: str) -> str:
+    """An example of the schema as JSON. Raises Refused, naming `path`."""
+    text = orjson.dumps(example(schema, path)).decode()
+    if len(text) > MAX_JSON:
+        raise Refused(f"'{path}' asks for more than {MAX_JSON} characters; make it less.", path)
+    return text

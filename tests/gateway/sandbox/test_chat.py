@@ -2,17 +2,14 @@
 
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from gateway.sandbox import SandboxTransport
-from gateway.sandbox.answers import Pace
 from gateway.sandbox.replies import tokens
 from tests import openai_schema
+from tests.gateway.sandbox.asking import ask, said
 
-QUICK = Pace(token_s=0, slow_first_s=0, slow_token_s=0)
 WEATHER = {
     "type": "function",
     "function": {
@@ -25,16 +22,6 @@ WEATHER = {
     },
 }
 TIME = {"type": "function", "function": {"name": "time"}}
-
-
-async def ask(method: str = "POST", path: str = "chat/completions", **chat: Any) -> httpx.Response:
-    async with httpx.AsyncClient(transport=SandboxTransport(QUICK)) as client:
-        url = f"sandbox://local/v1/{path}"
-        return await client.request(method, url, json=chat if method == "POST" else None)
-
-
-def said(text: str = "Hello") -> list[dict[str, Any]]:
-    return [{"role": "user", "content": text}]
 
 
 async def blocking(**chat: Any) -> dict[str, Any]:
@@ -102,18 +89,91 @@ def flat(completion: dict[str, Any]) -> list[dict[str, Any]]:
             "n": st.integers(1, 3),
             "max_tokens": st.integers(1, 20),
             "stop": st.sampled_from([".", ["said", "is"], " "]),
-            "tools": st.sampled_from([[WEATHER], [WEATHER, TIME]]),
-            "tool_choice": st.sampled_from(["auto", "none", "required"]),
             "response_format": st.just({"type": "json_object"}),
         },
     ),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "tools": st.sampled_from([[WEATHER], [WEATHER, TIME]]),
+            "tool_choice": st.sampled_from(["auto", "none"]),
+        },
+    )
+    | st.just({"tools": [WEATHER, TIME], "tool_choice": "required"}),
 )
-async def test_a_stream_adds_up_to_the_blocking_answer(text: str, over: Any) -> None:
+async def test_a_stream_adds_up_to_the_blocking_answer(text: str, over: Any, tools: Any) -> None:
+    over = {**over, **tools}
+
     whole = await blocking(messages=said(text), **over)
     chunks = await streamed(messages=said(text), **over)
 
     assert folded(chunks) == flat(whole)
     assert chunks[-1]["usage"] == whole["usage"]
+
+
+@pytest.mark.parametrize("options", [{}, {"include_usage": False}, None])
+async def test_usage_is_in_no_chunk_unless_asked_for(options: Any) -> None:
+    response = await ask(model="sandbox-chat", messages=said(), stream=True, stream_options=options)
+
+    assert "usage" not in response.text
+
+
+async def test_every_earlier_chunk_says_that_usage_is_to_come() -> None:
+    *earlier, last = await streamed()
+
+    assert all(chunk["usage"] is None for chunk in earlier)
+    assert last["choices"] == []
+
+
+async def test_the_streamed_pieces_are_the_counted_ones() -> None:
+    chunks = await streamed(messages=said("Grüße, 世界!"))
+
+    pieces = [
+        choice["delta"]["content"]
+        for chunk in chunks
+        for choice in chunk["choices"]
+        if choice["delta"].get("content")
+    ]
+    assert chunks[-1]["usage"]["completion_tokens"] == len(pieces)
+
+
+async def test_what_was_called_and_offered_counts_as_prompt() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    history = [*said(), {"role": "assistant", "content": None, "tool_calls": [call]}]
+
+    counts = [
+        (await blocking(**over))["usage"]["prompt_tokens"]
+        for over in ({}, {"messages": history}, {"messages": history, "tools": [WEATHER]})
+    ]
+
+    assert counts == sorted(set(counts))
+
+
+@pytest.mark.parametrize(
+    ("over", "reason", "content"),
+    [
+        ({"max_tokens": 3}, "length", "This is the"),
+        ({"max_completion_tokens": 3, "max_tokens": 9}, "length", "This is the"),
+        ({"stop": "sandbox"}, "stop", "This is the "),
+        ({"stop": ["no model", "is"]}, "stop", "Th"),
+    ],
+)
+async def test_limits_and_stops_are_honoured(over: Any, reason: str, content: str) -> None:
+    choice = (await blocking(**over))["choices"][0]
+
+    assert (choice["finish_reason"], choice["message"]["content"]) == (reason, content)
+
+
+async def test_a_huge_prompt_is_counted_whole_and_quoted_in_part() -> None:
+    text = {"type": "text", "text": "word " * 100_000}
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+    body = await blocking(messages=[{"role": "user", "content": [text, picture]}])
+
+    content = body["choices"][0]["message"]["content"]
+    assert body["usage"]["prompt_tokens"] > 100_000
+    assert len(content) < 10_000
+    assert content.endswith("… You sent a picture (image/png, 3 bytes).")
 
 
 @given(st.text())
@@ -175,29 +235,6 @@ async def test_a_schema_is_satisfied() -> None:
     body = await blocking(response_format=wanted)
 
     assert orjson.loads(body["choices"][0]["message"]["content"]) == {"city": "sandbox"}
-
-
-@pytest.mark.parametrize(
-    ("model", "status", "code"),
-    [
-        ("sandbox-429", 429, "rate_limit_exceeded"),
-        ("sandbox-quota", 429, "insufficient_quota"),
-        ("sandbox-401", 401, "invalid_api_key"),
-        ("sandbox-500", 500, None),
-        ("gpt-9", 404, "model_not_found"),
-    ],
-)
-async def test_failures_by_name(model: str, status: int, code: str | None) -> None:
-    response = await ask(model=model, messages=said())
-
-    openai_schema.error(response.json())
-    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
-
-
-@pytest.mark.parametrize("stream", [True, False])
-async def test_sandbox_cut_breaks_off(stream: bool) -> None:
-    with pytest.raises(httpx.ReadError):
-        await ask(model="sandbox-cut", messages=said(), stream=stream)
 
 
 async def test_models_are_listed() -> None:
