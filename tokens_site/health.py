@@ -35,7 +35,12 @@ async def readyz(request: HttpRequest) -> JsonResponse:
     checks = {"database": database, "journal": gateway.journal.trouble or "ok"}
     ready = all(state == "ok" for state in checks.values())
     return JsonResponse(
-        {"status": "ok" if ready else "not ready", **checks, "version": settings.TOKENS_VERSION},
+        {
+            "status": "ok" if ready else "not ready",
+            **checks,
+            "journal_lag_bytes": gateway.booking.lag_bytes,
+            "version": settings.TOKENS_VERSION,
+        },
         status=200 if ready else 503,
     )
 

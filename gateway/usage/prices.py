@@ -1,4 +1,4 @@
-"""Money: what a call costs, and money as people write it. Integers of a millionth; pure."""
+"""Money: what a call costs, and money as people read it. Integers of a millionth; pure."""
 
 from decimal import Decimal
 
@@ -6,7 +6,6 @@ from gateway.shapes import Json, Usage
 from platforms.routes import Price
 
 MICROS = 1_000_000
-_MOST = Decimal(2**63 - 1)  # what a column holds
 _NAMES = ("prompt", "cached", "completion", "image", "second", "request")
 
 
@@ -33,17 +32,3 @@ def format_micros(micros: int, currency: str = "") -> str:
     while text.endswith("0") and text[-3] != ".":
         text = text[:-1]
     return f"{text} {currency}".rstrip()
-
-
-def parse_money(text: str) -> int:
-    """Micro-units of an amount such as `10.00`. Raises ValueError with a sentence."""
-    try:
-        micros = Decimal(text.strip()) * MICROS
-        _ordered = micros > 0  # raises for NaN
-    except ArithmeticError:
-        raise ValueError(f"“{text}” is no amount; write it as 10 or 2.50.") from None
-    if not 0 <= micros <= _MOST:
-        raise ValueError(f"“{text}” is no amount; it must be zero or more, and payable.")
-    if micros != micros.to_integral_value():
-        raise ValueError(f"“{text}” has more than six decimals.")
-    return int(micros)
