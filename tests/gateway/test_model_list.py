@@ -1,5 +1,7 @@
 """GET models: what this licence may call here."""
 
+from typing import Any
+
 import pytest
 from asgiref.sync import sync_to_async
 
@@ -76,3 +78,12 @@ async def test_an_unknown_model_is_a_404(site: Site) -> None:
 
     openai_schema.error(response.json())
     assert response.json()["error"]["code"] == "model_not_found"
+
+
+async def test_the_api_answers_under_any_host_name_as_streams_do(site: Site, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["console.example.org"]
+
+    api = await site.client.get("/acme/v1/models", headers=site.headers())
+    console = await site.client.get("/admin/login/")
+
+    assert (api.status_code, console.status_code) == (200, 400)

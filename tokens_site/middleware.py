@@ -1,0 +1,23 @@
+"""Django's middleware, where the gateway's paths need another."""
+
+import re
+
+from django.http import HttpRequest, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
+from typing_extensions import override
+
+_API = re.compile(r"/[^/]+/v1(?:/|$)")
+
+
+class ConsoleMiddleware(CommonMiddleware):
+    """Django's own, for the console alone.
+
+    It refuses hosts that are not in TOKENS_ALLOWED_HOSTS, which protects sessions and links. The
+    API has neither, streams never pass here, and a client that reaches one must reach the other.
+    """
+
+    @override
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        if _API.match(request.path_info):
+            return None
+        return super().process_request(request)
