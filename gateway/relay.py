@@ -82,6 +82,7 @@ async def pump(stream: Stream, write: Write, watch: Watch) -> bytes:
         with watch.translated():
             while not reader.done:
                 if pending:
+                    watch.sending()
                     await write(pending)
                     watch.sent()
                     pending = b""

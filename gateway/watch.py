@@ -56,6 +56,7 @@ class Watch:
         self._reason: Reason | None = None
         self._client_matters = True
         self._is_over = False
+        self._is_sending = False
         self._translation = _Translation(self)
         self._tasks: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -106,8 +107,13 @@ class Watch:
         """Something was heard of the upstream."""
         self._last = self._loop.time()
 
+    def sending(self) -> None:
+        """Something is about to be sent; while a slow client takes it, no platform is silent."""
+        self._is_sending = True
+
     def sent(self) -> None:
-        """Something was sent to the client, so no ping is due for a while."""
+        """It was sent, so no ping is due for a while."""
+        self._is_sending = False
         self._last = self._loop.time()
         self._ping_at = self._last + self._ping_s
 
@@ -138,6 +144,9 @@ class Watch:
             self._total_at = now + _FAR
             self._is_over = True
             self._interrupt("total")
+        elif self._is_sending:
+            self._last = now
+            self._ping_at = max(self._ping_at, now + (self._ping_s or _FAR))
         elif self._phase is not None and now >= self._last + self._phase_s:
             self._last = now + _FAR  # once; expect() begins anew
             self._interrupt(self._phase)

@@ -400,6 +400,29 @@ async def test_the_total_time_out_ends_a_stream_that_goes_on_for_ever(site: Site
     assert "total time-out" in last["error"]["message"]
 
 
+async def test_a_slow_client_is_not_a_silent_platform(site: Site) -> None:
+    await set_timeouts(site, idle_s=0.2)
+    much = [sse(*(chunk("x" * 1000) for _ in range(400)))] * 50  # 25 MB: more than buffers hold
+    site.upstream.plays = [stream(*much, sse(chunk(reason="stop")) + DONE)]
+    host, _, port = site.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1000)
+    body = orjson.dumps(
+        {"model": "m-1", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    )
+    head = f"POST /acme/v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {site.key}"
+    writer.write(f"{head}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+
+    await reader.readuntil(b"data: ")
+    await asyncio.sleep(1)  # five times the idle time-out
+    end = b""
+    async with asyncio.timeout(20):
+        while b"[DONE]" not in end and (piece := await reader.read(2**20)):
+            end = end[-100:] + piece
+    writer.transport.abort()
+
+    assert b"data: [DONE]" in end
+
+
 async def test_nothing_is_tried_after_the_total_time_out(site: Site) -> None:
     await sync_to_async(lambda: make_credential(Platform.objects.get(), "second", "sk-2"))()
     await set_timeouts(site, total_s=0.3)

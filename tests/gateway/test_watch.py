@@ -119,6 +119,35 @@ async def test_pings_come_while_nothing_else_is_sent() -> None:
     assert pings >= 3
 
 
+async def test_while_a_slow_client_takes_its_time_the_timer_rests() -> None:
+    pings = 0
+
+    async def ping() -> None:
+        nonlocal pings
+        pings += 1
+
+    loop = asyncio.get_running_loop()
+    armed = 0
+    call_at = loop.call_at
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal armed
+        armed += 1
+        return call_at(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        async with Watch(Peer().receive, total_s=LONG, ping_s=SHORT, ping=ping) as watch:
+            with watch.translated():
+                watch.expect("idle", SHORT)
+                watch.sending()
+                patch.setattr(loop, "call_at", counted)
+                await asyncio.sleep(SHORT * 6)
+                watch.sent()
+
+    assert pings == 0
+    assert armed < 12
+
+
 async def test_a_cancellation_from_outside_stays_one() -> None:
     entered = asyncio.Event()
 
