@@ -97,8 +97,11 @@ class Journal:
         self.size = 0
         """Bytes written so far."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(self.path, flags, 0o600)
+        # Held before it has its name: one that nobody holds would be taken for a dead process's.
+        unnamed = self.path.with_suffix(".new")
+        self._file = os.open(unnamed, flags, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.rename(unnamed, self.path)
 
     def _write_waiting(self) -> None:
         try:

@@ -52,6 +52,24 @@ def test_a_living_process_holds_its_file_and_a_dead_one_does_not(tmp_path: Path)
         assert orjson.loads(file.read()) == {"request_id": "a"}
 
 
+def test_a_file_has_its_name_only_once_it_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    flock = fcntl.flock
+
+    def watched(file: int, how: int) -> None:
+        seen.append(list(tmp_path.glob("*.jsonl")))
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", watched)
+    journal = Journal(tmp_path)
+
+    assert seen == [[]]
+    assert list(tmp_path.iterdir()) == [journal.path]
+    journal.close()
+
+
 class Disk:
     """`os.write` of a disk that takes only so many bytes, until there is room again."""
 
