@@ -180,7 +180,7 @@ class _Call:
                 if verdict.again == "never" or entry.attempts >= most or watch.is_over:
                     raise
                 following = next(tries, credential if verdict.again == "same" else None)
-                if following is None or (failure.kind == "timeout" and following is credential):
+                if following is None:
                     raise
                 credential = following
 

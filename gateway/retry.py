@@ -16,7 +16,8 @@ class Verdict:
     """What a kind of failure means for the call and for its caller."""
 
     again: Again
-    """Try once more: `other`: with another credential, if there is one; `same`: with any."""
+    """Try once more: `other`: with another credential, if there is one; `same`: also with the same,
+    which only a connection that was closed before any answer justifies: the rest may be billed."""
     status: int
     """HTTP status towards the caller, if it comes to that."""
     type: str
@@ -48,10 +49,10 @@ VERDICTS: dict[FailureKind, Verdict] = {
         "The platform refused the gateway's credential. Your licence is fine; tell the operator.",
         noted=True,
     ),
-    "overloaded": Verdict("same", 503, "service_unavailable_error", "server_is_overloaded"),
+    "overloaded": Verdict("other", 503, "service_unavailable_error", "server_is_overloaded"),
     "unreachable": Verdict("same", 502, "server_error", "upstream_unreachable"),
-    "timeout": Verdict("same", 504, "server_error", "upstream_timeout"),
-    "broken": Verdict("same", 502, "server_error", "upstream_error"),
+    "timeout": Verdict("other", 504, "server_error", "upstream_timeout"),
+    "broken": Verdict("other", 502, "server_error", "upstream_error"),
     "not_found": Verdict("never", 404, _INVALID, "model_not_found"),
     "context_length": Verdict("never", 400, _INVALID, "context_length_exceeded"),
     "content_filter": Verdict("never", 400, _INVALID, "content_filter"),

@@ -292,6 +292,16 @@ async def test_the_callers_own_fault_is_not_tried_again(site: Site) -> None:
     assert len(site.upstream.requests) == 1
 
 
+async def test_a_failure_that_may_be_billed_is_not_repeated_with_the_same_credential(
+    site: Site,
+) -> None:
+    site.configure(attempts=3)
+    site.upstream.plays = [answer({"error": {"message": "m"}}, 500)]
+
+    assert (await site.chat()).status_code == 502
+    assert len(site.upstream.requests) == 1
+
+
 async def test_a_closed_connection_is_tried_again_with_the_only_credential(site: Site) -> None:
     site.configure(attempts=3)
     site.upstream.plays = [raw(b"")]
