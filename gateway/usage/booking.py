@@ -12,12 +12,12 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import orjson
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, transaction
+from django.db import Error, close_old_connections, connections, transaction
 from django.utils import timezone
 
 from gateway.models import JournalBatch
@@ -40,6 +40,9 @@ class Booking:
         self._journal = journal
         self._path: Path | None = None
         self._offset = 0  # of the own file, booked so far
+        self._stopping = False
+        self._pruned_on: date | None = None
+        self._unreadable: set[Path] = set()  # complained of already
         # A thread of its own: one batch at a time, on one kept connection.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokens-booking")
 
@@ -58,7 +61,7 @@ class Booking:
             await asyncio.sleep(pause_s)
             try:
                 await self._in_thread()
-            except (DatabaseError, OSError) as error:
+            except (Error, OSError) as error:
                 if not failing:
                     logger.warning("Usage waits in the journal, it cannot be booked: %s", error)
                 failing = True
@@ -74,61 +77,89 @@ class Booking:
         try:
             async with asyncio.timeout(seconds):
                 await self._in_thread()
-        except (TimeoutError, DatabaseError, OSError) as error:
+        except TimeoutError:
+            logger.warning("Usage stays in the journal until the next start: out of time")
+        except (Error, OSError) as error:
             logger.warning("Usage stays in the journal until the next start: %s", error)
-        self._thread.shutdown(wait=False)
+        finally:
+            # The thread cannot be interrupted, but it can be kept from beginning another batch.
+            self._stopping = True
+            self._thread.submit(connections.close_all)
+            self._thread.shutdown(wait=False)
 
     async def _in_thread(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self.book)
 
     def book(self) -> int:
-        """Book everything that is there now; how many records. Blocks. Raises DatabaseError."""
+        """Book everything that is there now; how many records. Blocks.
+
+        Raises the database's errors, and OSError for the own file.
+        """
         close_old_connections()
         booked = self._own()
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             if self._journal is None or path != self._journal.path:
                 booked += self._left_over(path)
+        self._prune()
         return booked
 
     def _own(self) -> int:
         if self._journal is None:
             return 0
+        self._journal.retry()
         if self._path != self._journal.path:
             self._path, self._offset = self._journal.path, 0
-        path, booked = self._path, 0
-        with path.open("rb") as file:
-            while True:
-                end, count = _batch(file.fileno(), path, self._offset)
-                if end == self._offset:
-                    break
+        booked = 0
+        with self._path.open("rb") as file:
+            for end, count in self._batches(file.fileno(), self._path, self._offset):
                 self._offset, booked = end, booked + count
-        if self._offset >= ROTATE_BYTES and self._offset == self._journal.size:
-            self._journal.rotate()
-            self._prune()
+        if self._offset >= ROTATE_BYTES:
+            self._journal.rotate(self._offset)
         return booked
 
     def _left_over(self, path: Path) -> int:
-        """Book a dead process's file and delete it; 0 for a file whose process lives."""
-        with _adopted(path) as file:
-            if file is None:
-                return 0
-            last = JournalBatch.objects.filter(file=path.name).order_by("-end").first()
-            offset, booked = last.end if last else 0, 0
-            while True:
-                end, count = _batch(file, path, offset)
-                if end == offset:
-                    break
-                offset, booked = end, booked + count
-            if rest := os.pread(file, BATCH_BYTES, offset):
-                _set_aside(path, [rest])  # a line that its process could not finish
-            os.unlink(path)
-            return booked
+        """Book a dead process's file and delete it; 0 for a file whose process lives.
+
+        One that cannot be read (another user's) is complained of once, and holds up no other.
+        """
+        try:
+            with _adopted(path) as file:
+                return 0 if file is None else self._adopt(file, path)
+        except OSError as error:
+            if path not in self._unreadable:
+                logger.error("%s cannot be booked: %s", path, error)
+            self._unreadable.add(path)
+            return 0
+
+    def _adopt(self, file: int, path: Path) -> int:
+        last = JournalBatch.objects.filter(file=path.name).order_by("-end").first()
+        offset, booked = last.end if last else 0, 0
+        for end, count in self._batches(file, path, offset):
+            offset, booked = end, booked + count
+        if self._stopping:
+            return booked  # it may not be all; the next process goes on
+        if rest := os.pread(file, BATCH_BYTES, offset):
+            _set_aside(path, [rest])  # a line that its process could not finish
+        os.unlink(path)
+        return booked
+
+    def _batches(self, file: int, path: Path, offset: int) -> Iterator[tuple[int, int]]:
+        """Book what is there from `offset` on; after each batch, its end and its records."""
+        while not self._stopping:
+            end, count = _batch(file, path, offset)
+            if end == offset:
+                return
+            yield end, count
+            offset = end
 
     def _prune(self) -> None:
-        """Forget the batches of files that are long gone; those of a file still there count."""
+        """Once a day, forget the batches of files that are long gone; not of those still there."""
+        now = timezone.now()
+        if self._pruned_on == now.date():
+            return
         there = [path.name for path in self._folder.glob(f"*{SUFFIX}")]
-        old = JournalBatch.objects.filter(booked_at__lt=timezone.now() - KEPT)
-        old.exclude(file__in=there).delete()
+        JournalBatch.objects.filter(booked_at__lt=now - KEPT).exclude(file__in=there).delete()
+        self._pruned_on = now.date()
 
 
 @contextmanager
@@ -155,9 +186,10 @@ def _batch(file: int, path: Path, start: int) -> tuple[int, int]:
     """Book the whole lines from `start` on: the byte after the last, and how many records."""
     data = os.pread(file, BATCH_BYTES, start)
     end = data.rfind(b"\n") + 1
+    if not end and len(data) == BATCH_BYTES:
+        # No line of ours is so long: zeros, say, that a power failure left. Set aside in pieces.
+        end = len(data)
     if not end:
-        if len(data) == BATCH_BYTES:
-            raise OSError(f"{path.name} has a line longer than {BATCH_BYTES} bytes")
         return start, 0
     good, bad = _parse(data[:end])
     with transaction.atomic():

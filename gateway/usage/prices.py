@@ -6,11 +6,17 @@ from gateway.shapes import Json, Usage
 from platforms.routes import Price
 
 MICROS = 1_000_000
+# A billion of the currency's units: an upstream may claim any number of tokens, and costs, and the
+# sums of them, must fit into 64 bits.
+MAX_COST_MICROS = 10**15
 _NAMES = ("prompt", "cached", "completion", "image", "second", "request")
 
 
 def cost_micros(price: Price, usage: Usage, requests: int = 1) -> int:
-    """What this usage costs, in micro-units; exact, rounded once, half up."""
+    """What this usage costs, in micro-units; exact, rounded once, half up.
+
+    MAX_COST_MICROS at most.
+    """
     cached_price = price.prompt if price.cached is None else price.cached
     cached = min(usage.cached_tokens, usage.prompt_tokens)
     # In millionths of a micro-unit, so that nothing is lost before the end.
@@ -18,12 +24,16 @@ def cost_micros(price: Price, usage: Usage, requests: int = 1) -> int:
     exact += cached * cached_price + usage.completion_tokens * price.completion
     exact += (usage.images * price.image + requests * price.request) * MICROS
     exact += round(usage.seconds * MICROS) * price.second
-    return (exact + MICROS // 2) // MICROS
+    return min((exact + MICROS // 2) // MICROS, MAX_COST_MICROS)
 
 
 def prices(price: Price) -> dict[str, Json]:
-    """The unit prices for a usage record: those that are not zero."""
-    return {name: value for name in _NAMES if (value := getattr(price, name))}
+    """The unit prices for a usage record: those that are not zero.
+
+    And cached tokens' if they have one: without it they cost what other prompt tokens do.
+    """
+    found = {name: value for name in _NAMES if (value := getattr(price, name))}
+    return found if price.cached is None else {**found, "cached": price.cached}
 
 
 def format_micros(micros: int, currency: str = "") -> str:

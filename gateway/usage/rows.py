@@ -1,20 +1,21 @@
 """Usage records as database rows: checked, inserted, summed.
 
-Rows are inserted with `executemany`, not as model instances: booking shares the processor with the
-relay, and instances cost several times as much (docs/decisions/0005).
+Rows are inserted and sums added with `executemany`, not as model instances: booking shares the
+processor with the relay, and instances cost several times as much (docs/decisions/0005).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
 from django.db import connection
-from django.db.models import F, Model, Q
+from django.db.models import Model
 
 from gateway.models import UsageDay, UsageRecord
 from gateway.shapes import Json
+from gateway.usage.prices import MAX_COST_MICROS
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential
 
@@ -25,18 +26,31 @@ _DEFAULTS = {
     field.name: field.get_default() if field.has_default() else ("" if not field.null else None)
     for field in _FIELDS
 }
-_LENGTHS = {field.name: field.max_length for field in _FIELDS if field.max_length}
+_REQUIRED = {
+    field.name for field in _FIELDS if not (field.has_default() or field.null or field.blank)
+}
+# What a column holds: the type, and the longest text or the largest number. An upstream may claim
+# any number of tokens; PostgreSQL refuses what does not fit, and would refuse its batch for ever.
+_MOST = {
+    "PositiveSmallIntegerField": 2**15 - 1,
+    "PositiveIntegerField": 2**31 - 1,
+    "BigIntegerField": MAX_COST_MICROS,
+}
 _TYPES = {
     "CharField": str,
     "BooleanField": bool,
     "FloatField": float,
     "JSONField": dict,
-    "DateTimeField": datetime,
 }
-_KINDS = {field.name: _TYPES.get(field.get_internal_type(), int) for field in _FIELDS}
+_COLUMNS: dict[str, tuple[type, int]] = {
+    field.name: (
+        _TYPES.get(field.get_internal_type(), int),
+        _MOST.get(field.get_internal_type()) or field.max_length or 0,
+    )
+    for field in _FIELDS
+    if field.name != "at"
+}
 _NULLABLE = frozenset(field.name for field in _FIELDS if field.null)
-_MAX_INT = 2**31 - 1  # of PostgreSQL's integer; an upstream may claim any number of tokens
-_BIG = frozenset(("licence_id", "credential_id", "cost_micros"))
 _SUMS = (
     *("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"),
     *("images", "seconds", "cost_micros", "latency_ms"),
@@ -53,25 +67,25 @@ def checked(line: Json) -> Record:
 
     `at` becomes an aware datetime. Raises NoRecord.
     """
-    if not isinstance(line, dict) or not line.get("request_id"):
+    if not isinstance(line, dict) or not line.keys() >= _REQUIRED or not line["request_id"]:
         raise NoRecord
     record = _DEFAULTS.copy()
     for name, value in line.items():
-        # The usual case first: it is most of the work of booking.
-        if type(value) is int and 0 <= value <= _MAX_INT and name in record:
-            record[name] = value
-        elif name in record and name != "at":
-            record[name] = _fit(name, value)
+        if (column := _COLUMNS.get(name)) is not None:
+            # The usual case first: it is most of the work of booking.
+            if type(value) is column[0] is int and 0 <= value <= column[1]:
+                record[name] = value
+            else:
+                record[name] = _fit(name, value, *column)
     try:
         record["at"] = datetime.fromtimestamp(line["at"] / 1e6, UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+    except (TypeError, ValueError, OverflowError, OSError) as error:
         raise NoRecord("at") from error
     return record
 
 
-def _fit(name: str, value: Any) -> Any:
+def _fit(name: str, value: Any, kind: type, most: int) -> Any:
     """A value that its column takes: cut, capped. Raises NoRecord where its type is another."""
-    kind = _KINDS[name]
     if value is None and name in _NULLABLE:
         return None
     if kind is float and type(value) is int:
@@ -81,9 +95,9 @@ def _fit(name: str, value: Any) -> Any:
         raise NoRecord(name)
     if kind is str:
         # PostgreSQL's texts hold no NUL.
-        return value.replace("\x00", "")[: _LENGTHS[name]]
-    if kind is int and name not in _BIG:
-        return max(0, min(value, _MAX_INT))
+        return value.replace("\x00", "")[:most]
+    if kind is int:
+        return max(0, min(value, most))
     return value
 
 
@@ -110,43 +124,35 @@ def _insert_records(records: list[Record]) -> None:
     # Only names of our own columns; every value is a parameter.
     sql = f"INSERT INTO {quote(UsageRecord._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608
     moment = connection.ops.adapt_datetimefield_value
+    rows = []
+    for record in records:
+        record = {**record, "at": moment(record["at"])}
+        record["prices"] = orjson.dumps(record["prices"]).decode("ascii")
+        rows.append(list(record.values()))
     with connection.cursor() as cursor:
-        cursor.executemany(
-            sql,
-            [_values(record, moment) for record in records],
-        )
-
-
-def _values(record: Record, moment: Callable[[datetime], Any]) -> list[Any]:
-    return list(
-        {
-            **record,
-            "at": moment(record["at"]),
-            "prices": orjson.dumps(record["prices"]).decode("ascii"),
-        }.values()
-    )
+        cursor.executemany(sql, rows)
 
 
 def _add_to_days(records: list[Record]) -> None:
-    days: dict[tuple[Any, ...], dict[str, Any]] = defaultdict(lambda: defaultdict(int))
+    days: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0] * (2 + len(_SUMS)))
     names: dict[tuple[Any, ...], str] = {}
     for record in records:
-        key = (
-            record["at"].date(),
-            record["licence_id"] or 0,
-            record["platform"],
-            record["model"],
-        )
+        day, licence_id = record["at"].date(), record["licence_id"] or 0
+        key = (day, licence_id, record["platform"], record["model"])
         names[key] = record["licence_name"]
         sums = days[key]
-        sums["requests"] += 1
-        sums["errors"] += record["status"] >= 400 or record["outcome"] == "truncated"
-        for name in _SUMS:
-            sums[name] += record[name]
-    for (day, licence_id, platform, model), sums in sorted(days.items()):
-        row = {"day": day, "licence_id": licence_id, "platform": platform, "model": model}
-        name = names[day, licence_id, platform, model]
-        _add(UsageDay, row, sums, {"licence_name": name})
+        sums[0] += 1
+        sums[1] += record["status"] >= 400 or record["outcome"] == "truncated"
+        for place, name in enumerate(_SUMS, 2):
+            sums[place] += record[name]
+    _add(
+        UsageDay,
+        key=("day", "licence_id", "platform", "model"),
+        sums=("requests", "errors", *_SUMS),
+        also=("licence_name",),
+        # In one order everywhere, so that two processes never wait for each other's rows.
+        rows=[(*key, *sums, names[key]) for key, sums in sorted(days.items())],
+    )
 
 
 def _add_to_spends(records: list[Record]) -> None:
@@ -161,19 +167,43 @@ def _add_to_spends(records: list[Record]) -> None:
     there = set(
         Licence.objects.filter(pk__in={key[0] for key in spends}).values_list("pk", flat=True)
     )
-    for (id, window, starts_on), cost in sorted(spends.items()):
-        if id in there:
-            row = {"licence_id": id, "window": window, "starts_on": starts_on}
-            _add(LicenceSpend, row, {"cost_micros": cost}, {})
+    _add(
+        LicenceSpend,
+        key=("licence", "window", "starts_on"),
+        sums=("cost_micros",),
+        also=(),
+        rows=[(*key, cost) for key, cost in sorted(spends.items()) if key[0] in there],
+    )
 
 
 def _add(
-    model: type[Model], key: dict[str, Any], sums: dict[str, Any], also: dict[str, Any]
+    model: type[Model],
+    *,
+    key: tuple[str, ...],
+    sums: tuple[str, ...],
+    also: tuple[str, ...],
+    rows: list[tuple[Any, ...]],
 ) -> None:
-    """Add to a row of sums; make it if it is the first."""
-    rows = model._default_manager.filter(**key)
-    if not rows.update(**{name: F(name) + value for name, value in sums.items()}, **also):
-        model._default_manager.create(**key, **sums, **also)
+    """Add to rows of sums; make those that are not there. `also`: columns that are overwritten."""
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)
+    columns = {
+        name: quote(str(model._meta.get_field(name).column))  # type: ignore[union-attr] # all have
+        for name in (*key, *sums, *also)
+    }
+    changes = [f"{columns[n]} = {table}.{columns[n]} + excluded.{columns[n]}" for n in sums]
+    changes += [f"{columns[n]} = excluded.{columns[n]}" for n in also]
+    # Only names of our own tables and columns; every value is a parameter.
+    sql = (
+        f"INSERT INTO {table} ({', '.join(columns.values())}) "  # noqa: S608
+        f"VALUES ({', '.join(['%s'] * len(columns))}) "
+        f"ON CONFLICT ({', '.join(columns[n] for n in key)}) DO UPDATE SET {', '.join(changes)}"
+    )
+    day = connection.ops.adapt_datefield_value
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            sql, [[day(v) if isinstance(v, date) else v for v in row] for row in rows]
+        )
 
 
 def _note_use(model: type[Model], column: str, records: list[Record]) -> None:
@@ -181,8 +211,11 @@ def _note_use(model: type[Model], column: str, records: list[Record]) -> None:
     for record in records:
         if id := record[column]:
             latest[id] = max(record["at"], latest.get(id, record["at"]))
-    for id, at in sorted(latest.items()):
-        # update(): use is no change of the configuration, so no version is bumped.
-        model._default_manager.filter(
-            Q(last_used_at__isnull=True) | Q(last_used_at__lt=at), pk=id
-        ).update(last_used_at=at)
+    moment = connection.ops.adapt_datetimefield_value
+    # Past the models: use is no change of the configuration, so no version is bumped.
+    sql = (
+        f"UPDATE {connection.ops.quote_name(model._meta.db_table)} SET last_used_at = %s "  # noqa: S608
+        "WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)"
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, [(moment(at), id, moment(at)) for id, at in sorted(latest.items())])

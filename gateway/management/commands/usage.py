@@ -60,7 +60,10 @@ class Command(BaseCommand):
         elif options["csv"]:
             writer = csv.writer(self.stdout, lineterminator="\n")
             writer.writerow(_COLUMNS)
-            writer.writerows([row.public()[name] for name in _COLUMNS] for row in rows)
+            writer.writerows(
+                [_no_formula(row.key), *(row.public()[name] for name in _COLUMNS[1:])]
+                for row in rows
+            )
         elif rows:
             self._table(options["by"], rows)
         else:
@@ -82,10 +85,20 @@ class Command(BaseCommand):
             self.stdout.write("  ".join([first, *numbers]).rstrip())
 
 
+def _no_formula(key: str) -> str:
+    """A key as a spreadsheet should take it: callers choose the names of models and platforms."""
+    return f"'{key}" if key[:1] in ("=", "+", "-", "@") and key != "-" else key
+
+
+def _visible(key: str) -> str:
+    """A key without what steers a terminal or breaks the table."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in key)
+
+
 def _cells(row: report.Row) -> list[str]:
     numbers = (row.requests, row.errors, row.prompt_tokens, row.completion_tokens)
     return [
-        row.key,
+        _visible(row.key),
         *(f"{number:,}" for number in (*numbers, row.cached_tokens, row.images)),
         f"{row.seconds:g}",
         format_micros(row.cost_micros, settings.TOKENS_CURRENCY),

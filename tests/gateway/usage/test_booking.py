@@ -1,14 +1,17 @@
 """Booking: each line once, whatever happens in between."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import Sum
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gateway.models import JournalBatch, UsageDay, UsageRecord
@@ -300,3 +303,100 @@ def test_the_own_file_is_replaced_when_it_is_long(
     assert booking.book() == 1
     assert not first.exists()
     assert booking.lag_bytes == 0
+
+
+def test_a_line_that_comes_while_the_file_is_replaced_is_booked(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROTATE_BYTES", 100)
+    booking = Booking(journal.path.parent, journal)
+    journal.append(record())
+    rotate = journal.rotate
+
+    def late(booked: int) -> bool:
+        journal.append(record())
+        return rotate(booked)
+
+    monkeypatch.setattr(journal, "rotate", late)
+
+    assert [booking.book(), booking.book()] == [1, 1]
+
+
+def test_zeros_of_a_power_failure_hold_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH_BYTES", 1000)
+    zeros = left_over(tmp_path, b"\0" * 2500, "a.jsonl")
+    left_over(tmp_path, text(record()), "b.jsonl")
+
+    assert Booking(tmp_path, None).book() == 1
+
+    assert zeros.with_suffix(".bad").read_bytes().count(b"\0") == 2500
+    assert not zeros.exists()
+
+
+def test_a_file_that_cannot_be_read_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.jsonl").symlink_to("a.jsonl")  # cannot be opened, by root neither
+    booking = Booking(tmp_path, None)
+    left_over(tmp_path, text(record()), "b.jsonl")
+
+    assert booking.book() == 1
+    assert booking.book() == 0
+    assert caplog.text.count("a.jsonl cannot be booked") == 1
+
+
+def test_batches_of_files_long_gone_are_forgotten(tmp_path: Path) -> None:
+    left_over(tmp_path, text(record()), "new.jsonl")
+    for days_ago in (6, 8):
+        JournalBatch.objects.create(
+            file=f"{days_ago}.jsonl",
+            start=0,
+            end=9,
+            records=1,
+            booked_at=timezone.now() - timedelta(days=days_ago),
+        )
+
+    Booking(tmp_path, None).book()
+
+    assert set(JournalBatch.objects.values_list("file", flat=True)) == {"6.jsonl", "new.jsonl"}
+
+
+@pytest.mark.parametrize("error", [DatabaseError, InterfaceError, OSError])
+async def test_an_outage_ends_nothing_and_is_logged_once(
+    tmp_path: Path,
+    error: type[Exception],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.TOKENS_BOOKING_S = 0.001
+    loop, again, tries = asyncio.get_running_loop(), asyncio.Event(), iter(range(100))
+
+    def fails_thrice() -> int:
+        if next(tries) < 3:
+            raise error("gone")
+        loop.call_soon_threadsafe(again.set)
+        return 0
+
+    booking = Booking(tmp_path, None)
+    monkeypatch.setattr(booking, "book", fails_thrice)
+    task = loop.create_task(booking.run())
+    async with asyncio.timeout(10):
+        await again.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    await booking.flush(10)
+
+    assert caplog.text.count("Usage waits in the journal") == 1
+
+
+def test_after_the_last_flush_no_batch_is_begun(journal: Journal) -> None:
+    booking = Booking(journal.path.parent, journal)
+    asyncio.run(booking.flush(10))
+    journal.append(record())
+    rest = left_over(journal.path.parent, text(record()))
+
+    assert booking.book() == 0
+    assert rest.exists()

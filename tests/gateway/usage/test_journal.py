@@ -120,6 +120,7 @@ def test_what_a_full_disk_keeps_in_memory_is_bounded(
     journal.append({"n": 20})
 
     assert lines(journal) == [{"n": 0}, *({"n": number} for number in range(17, 21))]
+    assert journal.lost == 16
     journal.close()
 
 
@@ -128,9 +129,68 @@ def test_rotation_goes_on_in_a_new_file(tmp_path: Path) -> None:
     journal.append({"n": 1})
     old = journal.path
 
-    assert journal.rotate()
+    assert journal.rotate(journal.size)
     journal.append({"n": 2})
 
     assert not old.exists()
     assert lines(journal) == [{"n": 2}]
     journal.close()
+
+
+def test_a_line_that_nobody_has_booked_keeps_its_file(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append({"n": 1})
+    booked = journal.size
+    journal.append({"n": 2})  # between the look at the file and its rotation
+
+    assert not journal.rotate(booked)
+    assert lines(journal) == [{"n": 1}, {"n": 2}]
+    journal.close()
+
+
+def test_without_room_for_a_new_file_the_old_one_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    journal.append({"n": 1})
+
+    def full(*_args: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "open", full)
+        with pytest.raises(OSError, match="No space left"):
+            journal.rotate(journal.size)
+    journal.append({"n": 2})
+
+    assert lines(journal) == [{"n": 1}, {"n": 2}]
+    journal.close()
+
+
+def test_trouble_ends_without_another_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path)
+    disk = Disk(3)
+    monkeypatch.setattr(os, "write", disk.write)
+    for number in range(2500):  # more than are written in one go
+        journal.append({"n": number})
+    journal.retry()
+    stuck = journal.trouble
+
+    disk.room = 100_000
+    journal.retry()
+
+    assert stuck
+    assert journal.waiting == 0
+    assert journal.trouble is None
+    assert lines(journal) == [{"n": number} for number in range(2500)]
+    journal.close()
+
+
+def test_a_line_after_the_end_goes_into_no_other_file(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.close()
+    with (tmp_path / "other").open("wb"):  # takes the number of the closed file
+        journal.append({"n": 1})
+
+    assert (tmp_path / "other").read_bytes() == b""
+    assert journal.trouble

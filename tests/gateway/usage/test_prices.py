@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gateway.shapes import Usage
-from gateway.usage.prices import cost_micros, format_micros, prices
+from gateway.usage.prices import MAX_COST_MICROS, cost_micros, format_micros, prices
 from platforms.routes import Price
 
 CENTS = Price(version=1, prompt=2_500_000, cached=1_250_000, completion=10_000_000)
@@ -26,6 +26,7 @@ CENTS = Price(version=1, prompt=2_500_000, cached=1_250_000, completion=10_000_0
         (Price(image=40_000), Usage(images=3), 120_000),
         (Price(second=100_000), Usage(seconds=2.5), 250_000),
         (Price(request=7), Usage(), 7),
+        (CENTS, Usage(prompt_tokens=2**64 - 1), MAX_COST_MICROS),  # as an upstream may claim
     ],
 )
 def test_what_things_cost(price: Price, usage: Usage, expected: int) -> None:
@@ -54,6 +55,11 @@ def test_nothing_is_lost_before_the_last_rounding(
 
 def test_a_record_keeps_the_prices_that_are_not_zero() -> None:
     assert prices(CENTS) == {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000}
+    assert prices(Price(prompt=2)) == {"prompt": 2}
+
+
+def test_a_record_tells_free_cached_tokens_from_those_that_cost_as_others() -> None:
+    assert prices(Price(prompt=2, cached=0)) == {"prompt": 2, "cached": 0}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from gateway.admin import DatedRecords
 from gateway.models import Outcome, UsageDay, UsageRecord
 from gateway.usage import report
 
@@ -78,6 +79,17 @@ def test_csv_has_a_head_and_plain_numbers() -> None:
 
     assert head.startswith("key,requests,errors,")
     assert first == "ada (1),4,2,20,8,0,0,0,3.25"
+
+
+def test_names_that_callers_chose_steer_neither_terminal_nor_spreadsheet() -> None:
+    UsageDay.objects.update(platform="=1+1", model="\x1b[2J\n")
+
+    table = run("report", "--by", "model")
+    sheet = run("report", "--by", "platform", "--csv")
+
+    assert "\x1b" not in table
+    assert len(table.splitlines()) == 3
+    assert sheet.splitlines()[1].startswith("'=1+1,")
 
 
 def test_nothing_is_said_in_words() -> None:
@@ -156,3 +168,58 @@ def test_a_record_is_found_by_its_id_and_shown_as_text() -> None:
     assert "foaicmpl-1" not in client.get(url, {"q": "foaicmpl-2"}).content.decode().replace(
         "foaicmpl-2", ""
     )
+
+
+@pytest.fixture
+def operator() -> Client:
+    client = Client()
+    client.force_login(User.objects.create(username="op", is_staff=True, is_superuser=True))
+    return client
+
+
+def listed(operator: Client, **query: str) -> Any:
+    return operator.get(reverse("admin:gateway_usagerecord_changelist"), query).context["cl"]
+
+
+def test_one_drills_down_to_the_days_that_have_records(operator: Client) -> None:
+    for number, day in enumerate(("2025-03-01", "2026-01-31", "2026-02-01", "2026-02-28")):
+        for hour in (0, 23):
+            at = datetime.fromisoformat(f"{day}T{hour:02}:30:00").replace(tzinfo=UTC)
+            saved_record(request_id=f"foaicmpl-{number}-{hour}", at=at)
+    records = listed(operator).queryset
+
+    def periods(kind: str) -> list[str]:
+        return [str(begin.date()) for begin in records.datetimes("at", kind)]
+
+    assert periods("year") == ["2025-01-01", "2026-01-01"]
+    assert periods("month") == ["2025-03-01", "2026-01-01", "2026-02-01"]
+    assert periods("day") == ["2025-03-01", "2026-01-31", "2026-02-01", "2026-02-28"]
+    of_february = listed(operator, at__year="2026", at__month="2").queryset
+    assert [day.day for day in of_february.datetimes("at", "day")] == [1, 28]
+
+
+@pytest.mark.parametrize("kind", ["year", "month", "day"])
+def test_the_drill_down_finds_what_django_would(kind: Any, settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"  # whose clocks change twice a year
+    begin = datetime(2025, 10, 20, 1, tzinfo=UTC)
+    for number in range(60):
+        saved_record(request_id=f"foaicmpl-{number}", at=begin + timedelta(hours=79 * number))
+
+    found = DatedRecords(UsageRecord).datetimes("at", kind)
+
+    assert found == list(UsageRecord.objects.datetimes("at", kind))
+
+
+def test_a_requests_id_finds_it_alone(operator: Client) -> None:
+    saved_record()
+    saved_record(request_id="foaicmpl-2", licence_name="foaicmpl-1")
+
+    assert [r.request_id for r in listed(operator, q=" foaicmpl-1 ").result_list] == ["foaicmpl-1"]
+
+
+def test_an_outcome_of_another_version_is_shown_as_it_is(operator: Client) -> None:
+    saved_record(outcome="moderated")
+
+    page = operator.get(reverse("admin:gateway_usagerecord_changelist"))
+
+    assert "moderated" in page.content.decode()
