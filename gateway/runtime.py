@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from django.conf import settings as django_settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseFailure, close_old_connections
 from django.utils import timezone
 
 from gateway.model_names import ModelNames
@@ -190,7 +190,7 @@ class Gateway:
             await asyncio.sleep(WATCH_S)
             try:
                 await self.in_database_thread(self._refresh)
-            except DatabaseError as error:
+            except DatabaseFailure as error:
                 if not failing:
                     logger.warning("Changes cannot be seen, the database fails: %s", error)
                 failing = True

@@ -3,7 +3,7 @@
 import asyncio
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseFailure, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from gateway.runtime import Gateway
@@ -30,7 +30,7 @@ async def readyz(request: HttpRequest) -> JsonResponse:
             await gateway.in_database_thread(_ask_database)
     except TimeoutError:
         database = f"no answer within {TIMEOUT_S:g} seconds"
-    except DatabaseError:
+    except DatabaseFailure:
         database = "fails; the log says how"
     checks = {"database": database, "journal": gateway.journal.trouble or "ok"}
     ready = all(state == "ok" for state in checks.values())
