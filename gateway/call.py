@@ -6,13 +6,13 @@ Whatever happens on the way, `http.answering` around it answers the client and w
 """
 
 import logging
-import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from gateway import relay
+from gateway import parts, relay
+from gateway.admission import allowed_route
+from gateway.attempts import scrub, send, tries
 from gateway.client import Client
-from gateway.errors import BadRequest
 from gateway.faces import openai
 from gateway.models import Outcome
 from gateway.protocols import PROTOCOLS
@@ -20,13 +20,12 @@ from gateway.retry import VERDICTS
 from gateway.runtime import Gateway
 from gateway.shapes import Answer, Chat, Exchange, Failure, Reply, Usage, usage_object
 from gateway.sse import DONE
-from gateway.upstream import UpstreamResponse
 from gateway.usage import estimate
 from gateway.usage.entry import Entry
 from gateway.watch import Watch
+from gateway.wires import UpstreamResponse
 from licences.holders import Holder
-from platforms.errors import NoCredential
-from platforms.routes import CredentialSpec, PlatformSpec, Route
+from platforms.routes import CredentialSpec, Route
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,7 +38,10 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, holder: Holder, c
     """
     entry.model = chat["model"]
     entry.stream = bool(chat.get("stream"))
-    entry.route = route = _route(gateway, holder, entry.platform, chat["model"])
+    entry.route = route = allowed_route(
+        gateway.catalogue, holder, entry.platform, chat["model"], "chat"
+    )
+    await parts.take(chat, gateway.media.fetcher, gateway.settings.max_chat_body)
     exchange = PROTOCOLS[route.platform.protocol].chat(chat, route)
     reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)
     call = _Call(gateway, client, entry, chat, route, exchange, reply)
@@ -49,19 +51,6 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, holder: Holder, c
         if entry.credential is not None:
             scrub(failure, entry.credential)
         raise
-
-
-def _route(gateway: Gateway, holder: Holder, slug: str, model: str) -> Route:
-    """The route, if the licence may go there. A stranger to a platform learns nothing of it."""
-    gateway.catalogue.platform(slug)
-    holder.require(slug, model)
-    route = gateway.catalogue.route(slug, model)
-    if route.kind not in (None, "chat"):
-        raise BadRequest(
-            f"'model' is “{model}”, a model of the kind {route.kind}; this path takes chat models.",
-            param="model",
-        )
-    return route
 
 
 class _Call:
@@ -164,8 +153,8 @@ class _Call:
         """The first attempt that succeeds; the client has had nothing before. Raises Failure."""
         platform, entry = self.route.platform, self.entry
         most = self.gateway.settings.attempts
-        tries = _tries(platform)
-        credential = next(tries)
+        order = tries(platform)
+        credential = next(order)
         while True:
             entry.credential = credential
             entry.attempts += 1
@@ -179,40 +168,17 @@ class _Call:
                 self.gateway.note_failure(credential, failure)
                 if verdict.again == "never" or entry.attempts >= most or watch.is_over:
                     raise
-                following = next(tries, credential if verdict.again == "same" else None)
+                following = next(order, credential if verdict.again == "same" else None)
                 if following is None:
                     raise
                 credential = following
 
     async def _send(self, credential: CredentialSpec) -> UpstreamResponse:
         """The answer of one upstream call, if it is a good one. Raises Failure."""
-        platform = self.route.platform
-        response = await self.gateway.upstream.send(platform, credential, self.exchange.request)
-        if response.status == 200:
-            return response
-        try:
-            body = await response.read(self.gateway.settings.max_error)
-        finally:
-            await response.aclose()
-        protocol = PROTOCOLS[platform.protocol]
-        raise protocol.failure(response.status, response.headers, body)
-
-
-def _tries(platform: PlatformSpec) -> Iterator[CredentialSpec]:
-    """The platform's credentials in the order to try: by chance, by weight. Raises NoCredential."""
-    left = list(platform.credentials)
-    if not left:
-        raise NoCredential(platform.slug)
-    while len(left) > 1:
-        chosen = random.choices(left, [credential.weight for credential in left])[0]  # noqa: S311
-        yield chosen
-        left.remove(chosen)
-    yield left[0]
-
-
-def scrub(failure: Failure, credential: CredentialSpec) -> None:
-    """Take the credential's secret out of a failure: platforms quote the key that they refuse."""
-    if secret := credential.secret:
-        failure.message = failure.message.replace(secret, "…")
-        failure.code = failure.code and failure.code.replace(secret, "…")
-        failure.param = failure.param and failure.param.replace(secret, "…")
+        return await send(
+            self.gateway.upstream,
+            self.route.platform,
+            credential,
+            self.exchange.request,
+            max_error=self.gateway.settings.max_error,
+        )

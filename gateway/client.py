@@ -11,6 +11,7 @@ from gateway.watch import ClientGone, Receive
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
 
 DISCARD_BYTES = 64 * 2**20
@@ -47,9 +48,8 @@ class Client:
         """The whole body. Raises ApiError when it is too long or too slow, ClientGone."""
         declared = self.header(b"content-length")
         if declared.isdigit() and int(declared) > limit:
-            if not self.header(b"expect"):  # who asks before sending is told at once
-                await self._discard()
-            raise _too_large(limit)
+            await self.discard()
+            raise too_large(limit)
         message = await self.receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             return self._within(message.get("body", b""), limit)
@@ -57,13 +57,7 @@ class Client:
             async with asyncio.timeout(seconds):
                 return await self._rest_of_body(message, limit)
         except TimeoutError:
-            raise ApiError(
-                408,
-                f"The body did not arrive within {seconds:g} seconds.",
-                type=INVALID,
-                code="request_timeout",
-                headers={"Connection": "close"},
-            ) from None
+            raise too_slow(seconds) from None
 
     async def _rest_of_body(self, message: MutableMapping[str, Any], limit: int) -> bytes:
         pieces, size = [], 0
@@ -73,14 +67,19 @@ class Client:
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
             if size > limit:
-                await self._discard()
-                raise _too_large(limit)
+                await self.discard()
+                raise too_large(limit)
             if not message.get("more_body"):
                 return b"".join(pieces)
             message = await self.receive()
 
-    async def _discard(self) -> None:
-        """Read on for a while: a client that is still sending would see a reset, not the answer."""
+    async def discard(self) -> None:
+        """Read on for a while: a client that is still sending would see a reset, not the answer.
+
+        Who asks before sending (`Expect`) is told at once.
+        """
+        if self.header(b"expect"):
+            return
         left = DISCARD_BYTES
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_S):
@@ -92,7 +91,7 @@ class Client:
 
     def _within(self, body: bytes, limit: int) -> bytes:
         if len(body) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         return body
 
     async def answer(self, status: int, body: bytes, headers: RawHeaders) -> None:
@@ -136,10 +135,22 @@ class Client:
         await self._send({"type": "http.response.body", "body": data})
 
 
-def _too_large(limit: int) -> ApiError:
+def too_large(limit: int) -> ApiError:
+    """The answer for a body of more than `limit` bytes."""
     return ApiError(
         413,
         f"The body is longer than {limit} bytes, the most that is accepted here.",
         code="request_too_large",
+        headers={"Connection": "close"},
+    )
+
+
+def too_slow(seconds: float) -> ApiError:
+    """The answer for a body that takes longer than this to arrive."""
+    return ApiError(
+        408,
+        f"The body did not arrive within {seconds:g} seconds.",
+        type=INVALID,
+        code="request_timeout",
         headers={"Connection": "close"},
     )

@@ -59,19 +59,19 @@ class Answering:
         if isinstance(error, ClientGone):
             entry.write(Outcome.CANCELLED, CLIENT_CLOSED)
         elif isinstance(error, asyncio.CancelledError):
-            await _answer_error(client, entry, _SHUTTING_DOWN)
+            await answer_error(client, entry, _SHUTTING_DOWN)
             return False
         elif isinstance(error, Exception):
             explained = explain(error)
             if explained.code == "internal_error":
                 logger.error("Request %s failed inside the gateway", entry.id, exc_info=error)
-            await _answer_error(client, entry, explained)
+            await answer_error(client, entry, explained)
         else:
             return False
         return True
 
 
-async def _answer_error(client: Client, entry: Entry, error: ApiError) -> None:
+async def answer_error(client: Client, entry: Entry, error: ApiError) -> None:
     """An error as an answer; in the middle of a stream as its last event, without `[DONE]`."""
     if entry.written:
         return  # it came up after the client had everything

@@ -123,3 +123,129 @@ class JournalBatch(models.Model):
     @override
     def __str__(self) -> str:
         return f"{self.file} {self.start}-{self.end}"
+
+
+class TaskState(models.TextChoices):
+    """Where a media task stands; `media.tasks` says which change is allowed."""
+
+    QUEUED = "queued", _("queued")
+    SUBMITTING = "submitting", _("submitting")
+    RUNNING = "running", _("running")
+    STORING = "storing", _("copying")
+    COMPLETED = "completed", _("completed")
+    FAILED = "failed", _("failed")
+
+
+ENDED = (TaskState.COMPLETED, TaskState.FAILED)
+
+
+class MediaTask(models.Model):
+    """A picture or film that was ordered, from before the platform is asked to after its end.
+
+    The rows are the workers' queue. Names are copied, not linked, as in usage records.
+    """
+
+    id = models.CharField(max_length=40, primary_key=True)
+    kind = models.CharField(
+        _("kind"), max_length=10, choices=[("image", _("image")), ("video", _("video"))]
+    )
+    endpoint = models.CharField(_("endpoint"), max_length=40)
+    request_id = models.CharField(_("request"), max_length=64)
+    licence_id = models.BigIntegerField(_("licence number"))
+    licence_name = models.CharField(_("licence"), max_length=100, blank=True)
+    platform = models.CharField(_("platform"), max_length=50)
+    credential_id = models.BigIntegerField(_("credential number"), null=True)
+    credential_name = models.CharField(_("credential"), max_length=100, blank=True)
+    model = models.CharField(_("model"), max_length=200)
+    upstream_model = models.CharField(_("upstream model"), max_length=200)
+    asked = models.JSONField(
+        _("what was asked"), default=dict, help_text=_("Prompt, parameters and input files.")
+    )
+    response_format = models.CharField(_("answer as"), max_length=10, default="b64_json")
+    blocking = models.BooleanField(
+        _("blocking"), default=False, help_text=_("The caller waited for the answer.")
+    )
+    state = models.CharField(
+        _("state"), max_length=12, choices=TaskState.choices, default=TaskState.QUEUED
+    )
+    progress = models.PositiveSmallIntegerField(_("progress"), default=0)
+    upstream_id = models.CharField(_("the platform's number"), max_length=500, blank=True)
+    results = models.JSONField(
+        _("results to copy"), default=list, help_text=_("Where the platform shows what it made.")
+    )
+    facts = models.JSONField(_("facts"), default=dict)
+    used = models.JSONField(_("used"), default=dict)
+    price = models.JSONField(_("unit prices"), default=dict)
+    error_status = models.PositiveSmallIntegerField(_("status"), default=0)
+    error_type = models.CharField(_("error type"), max_length=60, blank=True)
+    error_code = models.CharField(_("error code"), max_length=60, blank=True)
+    error_message = models.TextField(_("error"), blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    failures = models.PositiveSmallIntegerField(
+        _("failures in a row"), default=0, help_text=_("Of polls or copies; each waits longer.")
+    )
+    created_at = models.DateTimeField(_("ordered"))
+    submitted_at = models.DateTimeField(_("submitted"), null=True)
+    completed_at = models.DateTimeField(_("ended"), null=True)
+    due_at = models.DateTimeField(_("due"))
+    deadline_at = models.DateTimeField(_("given up at"))
+    expires_at = models.DateTimeField(_("files kept until"), null=True)
+    lease_by = models.CharField(_("worker"), max_length=80, blank=True)
+    lease_until = models.DateTimeField(_("leased until"), null=True)
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, blank=True)
+    fingerprint = models.CharField(_("digest of the request"), max_length=64, blank=True)
+    remixed_from = models.CharField(_("made from"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("media task")
+        verbose_name_plural = _("media tasks")
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["state", "due_at"], name="task_state_due"),
+            models.Index(fields=["licence_id", "kind", "-created_at"], name="task_licence_kind"),
+            models.Index(fields=["created_at"], name="task_created"),
+            models.Index(fields=["expires_at"], name="task_expires"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["licence_id", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="task_idempotency_once",
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return self.id
+
+
+class MediaFile(models.Model):
+    """A file of a media task in our own storage: what came with it, or what it made.
+
+    The row is written before the file, so that nothing is stored that nobody knows of.
+    """
+
+    id = models.CharField(max_length=32, primary_key=True)
+    task = models.ForeignKey(
+        MediaTask, models.CASCADE, related_name="files", null=True, verbose_name=_("task")
+    )
+    variant = models.CharField(
+        _("variant"), max_length=12, help_text=_("input, image, video, thumbnail or spritesheet.")
+    )
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    name = models.CharField(_("name in the storage"), max_length=200)
+    content_type = models.CharField(_("type"), max_length=100)
+    size = models.PositiveBigIntegerField(_("bytes"), default=0)
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
+    revised_prompt = models.TextField(_("revised prompt"), blank=True)
+    created_at = models.DateTimeField(_("stored"))
+
+    class Meta:
+        verbose_name = _("media file")
+        verbose_name_plural = _("media files")
+        ordering = ["task", "position"]
+        indexes = [models.Index(fields=["task", "created_at"], name="file_task_created")]
+
+    @override
+    def __str__(self) -> str:
+        return self.name

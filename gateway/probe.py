@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from gateway import model_names
-from gateway.call import scrub
+from gateway.attempts import scrub
 from gateway.protocols import PROTOCOLS
 from gateway.shapes import Failure, UpstreamRequest
 from gateway.upstream import Upstream

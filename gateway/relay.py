@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from gateway import sse
 from gateway.faces import openai
 from gateway.shapes import Answer, Exchange, Failure, Json, Reader, Reply
-from gateway.upstream import UpstreamResponse
 from gateway.watch import Watch
+from gateway.wires import UpstreamResponse
 
 Write = Callable[[bytes], Awaitable[None]]
 MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, IndexError)

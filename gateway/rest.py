@@ -1,11 +1,14 @@
 """For DRF views: who calls, and errors in OpenAI's shape."""
 
+import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from adrf.views import APIView
 from django.http import Http404, HttpRequest, HttpResponseBase
 from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -21,30 +24,56 @@ from licences.holders import Holder
 
 logger = logging.getLogger(__name__)
 
+CLIENT_CLOSED = 499  # nginx's number for a client that left before it was answered
+
+
+class OnlyJson(BaseContentNegotiation):
+    """Answers what it answers: SDKs send `Accept` headers for files on paths that also err."""
+
+    @override
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        return next(iter(parsers))
+
+    @override
+    def select_renderer(
+        self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
 
 class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
     """An endpoint that does not stream. Subclasses write `async def get(self, request, …)`."""
 
     endpoint = ""
     """Its name in logs."""
+    booked = False
+    """Whether refused calls make a usage record; media tasks write their own when they end."""
     parser_classes = [JSONParser]
     renderer_classes = [JSONRenderer]
+    content_negotiation_class = OnlyJson
     gateway: Gateway
     entry: Entry
+    error: ApiError | None = None
 
     @override
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer, with the request's id in the header and one line in the access log."""
         self.gateway = await Gateway.current()
         platform = kwargs.get("platform", "")
-        self.entry = Entry(self.endpoint, platform, journal=None, access=self.gateway.access)
-        with self.gateway.live():
-            response: HttpResponseBase = await super().async_dispatch(request, *args, **kwargs)
+        journal = self.gateway.journal if self.booked else None
+        self.entry = Entry(self.endpoint, platform, journal=journal, access=self.gateway.access)
+        try:
+            with self.gateway.live():
+                response: HttpResponseBase = await super().async_dispatch(request, *args, **kwargs)
+        except asyncio.CancelledError:  # Django cancels a view whose client has left
+            self.entry.write(Outcome.CANCELLED, CLIENT_CLOSED)
+            raise
         response["x-request-id"] = self.entry.id
         ok = response.status_code < 400
         failed = response.status_code >= 500
         outcome = Outcome.UPSTREAM_ERROR if failed else Outcome.REFUSED
-        self.entry.write(Outcome.COMPLETED if ok else outcome, response.status_code)
+        self.entry.write(Outcome.COMPLETED if ok else outcome, response.status_code, self.error)
         return response
 
     async def authenticate(self, request: Request) -> Holder:
@@ -77,6 +106,8 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
     explained = explain(_translated(error, context))
     view = context.get("view")
     entry = getattr(view, "entry", None)
+    if isinstance(view, GatewayView):
+        view.error = explained
     if explained.code == "internal_error":
         logger.error("Request %s failed", entry.id if entry else "?", exc_info=error)
     return Response(explained.body(), status=explained.status, headers=explained.headers)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from django.conf import settings as django_settings
-from django.db import Error as DatabaseFailure, close_old_connections
+from django.db import Error as DatabaseFailure, close_old_connections, connections
 from django.utils import timezone
 
+from gateway.media.studio import Studio
 from gateway.model_names import ModelNames
 from gateway.observe import AccessLog
 from gateway.retry import VERDICTS
@@ -89,7 +90,10 @@ class Gateway:
         upstream: Upstream | None = None,
         settings: RelaySettings | None = None,
         access: AccessLog | None = None,
+        works: bool | None = None,
     ) -> None:
+        """`works`: does media tasks that are queued or running; by default as the settings say."""
+        self.works = django_settings.TOKENS_WORKER if works is None else works
         folder = Path(django_settings.TOKENS_DATA_DIR) / "journal"
         self.settings = settings or RelaySettings.read()
         self.access = access or AccessLog(enabled=django_settings.TOKENS_ACCESS_LOG)
@@ -97,6 +101,7 @@ class Gateway:
         self.register = Register(django_settings.TOKENS_LICENCE_PEPPER.encode())
         self.upstream = upstream or Upstream()
         self.model_names = ModelNames(self.upstream)
+        self.media = Studio(self.catalogue, self.upstream, self.note_failure)
         self.journal = Journal(folder)
         self.booking = Booking(folder, self.journal)
         self._live_calls = Live()
@@ -132,12 +137,17 @@ class Gateway:
         await self.in_database_thread(self._load)
         self.own(self._keep_fresh(), "tokens: reload on change")
         self.own(self.booking.run(), "tokens: book usage")
+        self.own(self.media.worker.hold(), "tokens: hold media tasks")
+        if self.works:
+            self.own(self.media.worker.run(), "tokens: do media tasks")
+            self.own(self.media.worker.tidy(), "tokens: tidy media")
 
     async def aclose(self) -> None:
         """Wait for calls that are ending, book what is journaled, close everything."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await self._live_calls.none.wait()
+        await self.media.aclose(django_settings.TOKENS_DRAIN_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks) if self._tasks else None
@@ -146,6 +156,7 @@ class Gateway:
         self.access.flush()
         await self.upstream.aclose()
         self.register.close()
+        await self.in_database_thread(connections.close_all)
         self._database.shutdown(wait=False, cancel_futures=True)
         if Gateway._current is self:
             Gateway._current = None

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from gateway.bodies import Body
 
 Json = Any
 """Whatever JSON can say. The one `Any` that may cross a module's border."""
@@ -45,6 +48,7 @@ class Failure(Exception):
         code: str | None = None,
         param: str | None = None,
         retry_after_s: float | None = None,
+        unsent: bool = False,
     ) -> None:
         super().__init__(kind, message)
         self.kind: FailureKind = kind
@@ -55,6 +59,8 @@ class Failure(Exception):
         self.code = code
         self.param = param
         self.retry_after_s = retry_after_s
+        self.unsent = unsent
+        """No connection stood: the upstream surely has nothing of the request."""
 
 
 @dataclass(slots=True)
@@ -69,6 +75,18 @@ class Usage:
     seconds: float = 0.0
     measured: bool = False
     """True: the upstream reported it. False: the gateway's estimate."""
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.images + other.images,
+            self.seconds + other.seconds,
+            self.measured and other.measured,
+        )
 
 
 def usage_object(usage: Usage) -> dict[str, Json]:
@@ -87,7 +105,13 @@ class UpstreamRequest:
     method: str
     path: str
     """Appended to the platform's base URL."""
-    body: bytes = field(default=b"", repr=False)
+    body: "bytes | Body" = field(default=b"", repr=False)
+    """Bytes, or pieces among which are files."""
+    headers: Headers = ()
+    """Beside the credential's; a Content-Type where it is not JSON."""
+    base: str = ""
+    """Instead of the platform's base URL; a protocol makes it from that one, so the origin is the
+    same. Default: "", the platform's."""
 
 
 @dataclass(frozen=True, slots=True)

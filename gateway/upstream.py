@@ -1,92 +1,18 @@
-"""A described request to a platform, made: over aiohttp, or by an httpx transport in its place.
-
-Why aiohttp without httpx between: docs/decisions/0001. httpx's transports are the seam for what is
-no network: the sandbox, and tests (`httpx.MockTransport`).
-"""
+"""A described request to a platform, made. One `Upstream` holds all connections of a process."""
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from typing import NoReturn, Protocol
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
 
 import aiohttp
-import httpx
-from multidict import CIMultiDict
-from yarl import URL
 
 from gateway.sandbox import SandboxTransport
-from gateway.shapes import Failure, Headers, UpstreamRequest
+from gateway.shapes import Failure, UpstreamRequest
+from gateway.wires import ERRORS, AiohttpWire, TransportWire, UpstreamResponse, Wire
 from platforms.routes import CredentialSpec, PlatformSpec
 
-_MAX_HEADER = 64 * 2**10  # bytes; some platforms send long content-security policies
-_KEEP_ALIVE_S = 55  # below the 60 s after which common front ends close
-_DNS_CACHE_S = 30
-_KEPT = 10_000  # addresses and header sets; an operator has hundreds at most
-_OWN_HEADERS: Headers = (
-    ("Content-Type", "application/json"),
-    # Asked for none: to unpack a stream would hold back its events.
-    ("Accept-Encoding", "identity"),
-    ("User-Agent", "tokens-gateway"),
-)
-_ERRORS = (aiohttp.ClientError, httpx.HTTPError, OSError, ValueError)
-
-
-class UpstreamResponse:
-    """What a platform answers: status and headers now, the body as it comes."""
-
-    __slots__ = ("_close", "_some", "content_type", "headers", "status")
-
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        some: Callable[[], Awaitable[bytes]],
-        close: Callable[[], Awaitable[None]],
-    ) -> None:
-        """`headers` is case-insensitive; `some` gives what has come of the body, b"" at its end."""
-        self.status = status
-        self.headers = headers
-        self.content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        """Media type in small letters, without parameters."""
-        self._some = some
-        self._close = close
-
-    async def some(self) -> bytes:
-        """What has arrived of the body, at least a byte; b"" at its end. Raises Failure."""
-        try:
-            return await self._some()
-        except _ERRORS as error:
-            raise Failure("broken", "The platform's answer broke off.") from error
-
-    async def read(self, limit: int, heard: Callable[[], None] | None = None) -> bytes:
-        """The whole body. Raises Failure when it breaks or is longer than `limit` bytes.
-
-        `heard` is called for every piece of it.
-        """
-        pieces, size = [], 0
-        while piece := await self.some():
-            if heard is not None:
-                heard()
-            size += len(piece)
-            if size > limit:
-                raise Failure("broken", f"The platform's answer is longer than {limit} bytes.")
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    async def aclose(self) -> None:
-        """Give the connection back, or close it if the body was not read to its end."""
-        await self._close()
-
-
-class Wire(Protocol):
-    """What can carry a request."""
-
-    async def send(
-        self, method: str, url: str, headers: Headers, body: bytes, connect_s: float
-    ) -> UpstreamResponse:
-        """Send it; returns when the answer's headers are there."""
-
-    async def aclose(self) -> None:
-        """Close every connection."""
+_NO_FILES: Mapping[str, Path] = {}
 
 
 class Upstream:
@@ -100,22 +26,28 @@ class Upstream:
         self._tls: ssl.SSLContext | None = None
 
     async def send(
-        self, platform: PlatformSpec, credential: CredentialSpec, request: UpstreamRequest
+        self,
+        platform: PlatformSpec,
+        credential: CredentialSpec,
+        request: UpstreamRequest,
+        files: Mapping[str, Path] = _NO_FILES,
     ) -> UpstreamResponse:
         """Make the call; returns when the answer's headers are there. Raises Failure.
 
         Waits without a limit of its own but for the connection; the caller's watch ends it.
+        `files`: where the files are that the body names.
         """
         wire = self._wire or self._wire_for(platform, credential)
         try:
             return await wire.send(
                 request.method,
-                platform.base_url + request.path,
-                credential.headers,
+                (request.base or platform.base_url) + request.path,
+                credential.headers + request.headers,
                 request.body,
                 platform.timeouts.connect_s,
+                files,
             )
-        except _ERRORS as error:
+        except ERRORS as error:
             _fail(error)
 
     async def aclose(self) -> None:
@@ -135,114 +67,19 @@ class Upstream:
         return wire
 
 
-class AiohttpWire:
-    """The network, directly or by one proxy."""
-
-    def __init__(self, tls: ssl.SSLContext, proxy: str = "") -> None:
-        self._proxy = proxy or None
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # limits are the licences' and credentials', not the socket layer's
-                keepalive_timeout=_KEEP_ALIVE_S,
-                ttl_dns_cache=_DNS_CACHE_S,
-                ssl=tls,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            max_line_size=_MAX_HEADER,
-            max_field_size=_MAX_HEADER,
-        )
-        # Built once, not per call: together they were 8 % of a call's CPU (bench, Nov 2026).
-        self._urls: dict[str, URL] = {}
-        self._headers: dict[Headers, CIMultiDict[str]] = {}
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
-
-    async def send(
-        self, method: str, url: str, headers: Headers, body: bytes, connect_s: float
-    ) -> UpstreamResponse:
-        """See `Wire.send`."""
-        response = await self._session.request(
-            method,
-            self._url(url),
-            headers=self._headers_of(headers),
-            # As a payload, so that aiohttp need not find out what it is: 2 % of a call.
-            data=aiohttp.BytesPayload(body) if body else None,
-            allow_redirects=False,
-            timeout=self._timeout(connect_s),
-            proxy=self._proxy,
-        )
-
-        async def close() -> None:
-            # release() keeps the connection only if the body was read to its end.
-            response.release()
-
-        return UpstreamResponse(response.status, response.headers, response.content.readany, close)
-
-    async def aclose(self) -> None:
-        """See `Wire.aclose`."""
-        await self._session.close()
-
-    def _url(self, url: str) -> URL:
-        found = self._urls.get(url)
-        if found is None:
-            self._urls = {} if len(self._urls) >= _KEPT else self._urls
-            found = self._urls[url] = URL(url)
-        return found
-
-    def _headers_of(self, headers: Headers) -> CIMultiDict[str]:
-        found = self._headers.get(headers)
-        if found is None:
-            self._headers = {} if len(self._headers) >= _KEPT else self._headers
-            found = CIMultiDict(_OWN_HEADERS)
-            found.update(headers)  # the operator's win
-            self._headers[headers] = found
-        return found
-
-    def _timeout(self, connect_s: float) -> aiohttp.ClientTimeout:
-        found = self._timeouts.get(connect_s)
-        if found is None:
-            self._timeouts = {} if len(self._timeouts) >= _KEPT else self._timeouts
-            found = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
-            self._timeouts[connect_s] = found
-        return found
-
-
-class TransportWire:
-    """An httpx transport in the network's place."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-
-    async def send(
-        self, method: str, url: str, headers: Headers, body: bytes, connect_s: float
-    ) -> UpstreamResponse:
-        """See `Wire.send`."""
-        request = httpx.Request(method, url, headers=[*_OWN_HEADERS, *headers], content=body)
-        response = await self._transport.handle_async_request(request)
-        pieces = response.aiter_raw()
-
-        async def some() -> bytes:
-            # An empty piece is no end here.
-            while (piece := await anext(pieces, None)) == b"":
-                pass
-            return piece or b""
-
-        return UpstreamResponse(response.status_code, response.headers, some, response.aclose)
-
-    async def aclose(self) -> None:
-        """See `Wire.aclose`."""
-        await self._transport.aclose()
-
-
 def _fail(error: Exception) -> NoReturn:
     """What went wrong on the way, in words without addresses: those may hold a proxy's password."""
+    unsent = isinstance(error, _UNSENT)
     for kind, sentence in _SENTENCES:
         if isinstance(error, kind):
-            raise Failure("unreachable", sentence) from error
+            raise Failure("unreachable", sentence, unsent=unsent) from error
     if isinstance(error, aiohttp.ClientResponseError):
         raise Failure("broken", "The platform answered something that is not HTTP.") from error
     raise Failure("unreachable", "No connection to the platform could be made.") from error
 
 
+# No connection stood, so nothing of the request has reached the platform.
+_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError, TimeoutError)
 # The first that fits.
 _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientProxyConnectionError, "The platform's outbound proxy cannot be reached."),

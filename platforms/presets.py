@@ -66,6 +66,14 @@ _ALL = (
         models_path="",
     ),
     Preset(
+        "gemini",
+        "Google Gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        "Pictures and Veo films, in Google's own protocol; for chat take gemini-openai.",
+        auth_style="x-goog-api-key",
+        protocol="gemini",
+    ),
+    Preset(
         "gemini-openai",
         "Google Gemini (OpenAI-compatible)",
         "https://generativelanguage.googleapis.com/v1beta/openai",
@@ -76,6 +84,7 @@ _ALL = (
         "xAI",
         "https://api.x.ai/v1",
         "The list of models leaves out some that are served.",
+        protocol="xai",
     ),
     Preset(
         "deepseek",
@@ -89,30 +98,35 @@ _ALL = (
         "Alibaba Model Studio (China)",
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
         "Qwen. Keys belong to a region; a workspace may have an address of its own.",
+        protocol="dashscope",
     ),
     Preset(
         "dashscope-intl",
         "Alibaba Model Studio (international)",
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         "Qwen. Keys belong to a region; a workspace may have an address of its own.",
+        protocol="dashscope",
     ),
     Preset(
         "dashscope-us",
         "Alibaba Model Studio (US)",
         "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
         "Qwen. Keys belong to a region; a workspace may have an address of its own.",
+        protocol="dashscope",
     ),
     Preset(
         "ark",
         "Volcengine Ark (Doubao)",
         "https://ark.cn-beijing.volces.com/api/v3",
         "“model” is a model's id or that of an endpoint (ep-…).",
+        protocol="ark",
     ),
     Preset(
         "byteplus",
         "BytePlus ModelArk (international)",
         "https://ark.ap-southeast.bytepluses.com/api/v3",  # from memory
         "“model” is a model's id or that of an endpoint (ep-…).",
+        protocol="ark",
     ),
     Preset(
         "moonshot",
@@ -133,24 +147,28 @@ _ALL = (
         "Zhipu GLM (China)",
         "https://open.bigmodel.cn/api/paas/v4",
         "temperature and top_p must lie between 0 and 1, both excluded.",
+        protocol="zhipu",
     ),
     Preset(
         "zhipu-coding",
         "Zhipu GLM coding plan (China)",
         "https://open.bigmodel.cn/api/coding/paas/v4",
         "For keys of a coding plan.",
+        protocol="zhipu",
     ),
     Preset(
         "zai",
         "Z.ai GLM (international)",
         "https://api.z.ai/api/paas/v4",
         "temperature and top_p must lie between 0 and 1, both excluded.",
+        protocol="zhipu",
     ),
     Preset(
         "zai-coding",
         "Z.ai GLM coding plan (international)",
         "https://api.z.ai/api/coding/paas/v4",
         "For keys of a coding plan.",
+        protocol="zhipu",
     ),
     Preset(
         "minimax",

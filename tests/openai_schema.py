@@ -40,6 +40,16 @@ def model(value: Any) -> None:
     validate(value, "Model")
 
 
+def images(value: Any) -> None:
+    """An answer of images/generations or images/edits."""
+    validate(value, "ImagesResponse")
+
+
+def video(value: Any) -> None:
+    """A video."""
+    validate(value, "VideoResource")
+
+
 def validate(value: Any, name: str) -> None:
     """Raise AssertionError, with path and reason, where `value` is not of the schema `name`."""
     problem = best_match(_validator(name).iter_errors(value))

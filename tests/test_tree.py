@@ -15,7 +15,8 @@ FILES = [
 ]
 BOUND = 300
 LARGER = {
-    "gateway/protocols/openai.py": 500,  # one wire, both directions
+    "gateway/protocols/gemini.py": 400,  # one wire, both directions
+    "gateway/protocols/openai.py": 500,  # the same
     "platforms/models.py": 400,  # three models whose fields carry their help
     "platforms/presets.py": 400,  # data
 }

@@ -3,7 +3,6 @@
 import gc
 import os
 import re
-from collections.abc import Awaitable, Callable
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -14,13 +13,12 @@ django_application = get_asgi_application()
 
 # After Django is set up: these import models.
 from gateway import routing  # noqa: E402
-from gateway.client import Client, Scope, Send  # noqa: E402
+from gateway.bounded import Bounded  # noqa: E402
+from gateway.client import Application, Client, Scope, Send  # noqa: E402
 from gateway.errors import not_found  # noqa: E402
 from gateway.faces import openai  # noqa: E402
 from gateway.runtime import Gateway  # noqa: E402
 from gateway.watch import Receive  # noqa: E402
-
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Empty, dot and encoded parts, back slashes, control characters: paths that two programs read in
 # two ways. A model's id may hold an encoded slash (org%2Fname), which SDKs send.
@@ -64,7 +62,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 application = ProtocolTypeRouter(
     {
         "http": Entrance(
-            URLRouter([*routing.urlpatterns, re_path(r"", django_application)])  # type: ignore[arg-type] # ASGI
+            URLRouter([*routing.urlpatterns, re_path(r"", Bounded(django_application))])  # type: ignore[arg-type] # ASGI
         ),
         "lifespan": lifespan,
     }

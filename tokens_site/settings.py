@@ -165,6 +165,51 @@ TOKENS_DRAIN_S = env.int("TOKENS_DRAIN_S", default=30)
 TOKENS_ATTEMPTS = env.int("TOKENS_ATTEMPTS", default=3)
 TOKENS_BODY_S = env.float("TOKENS_BODY_S", default=60.0)
 
+# --- Pictures and films: tasks -------------------------------------------------------------------
+
+TOKENS_MAX_MEDIA_BODY = env.int("TOKENS_MAX_MEDIA_BODY", default=60 * 2**20)  # bytes
+TOKENS_MAX_MEDIA_FILE = env.int("TOKENS_MAX_MEDIA_FILE", default=512 * 2**20)  # bytes, of a result
+TOKENS_WORKER = env.bool("TOKENS_WORKER", default=True)
+TOKENS_WORKER_PARALLEL = env.int("TOKENS_WORKER_PARALLEL", default=128)
+TOKENS_TASKS_PER_LICENCE = env.int("TOKENS_TASKS_PER_LICENCE", default=32)
+TOKENS_POLL_S = env.float("TOKENS_POLL_S", default=5.0)
+TOKENS_LEASE_S = env.float("TOKENS_LEASE_S", default=30.0)
+TOKENS_IMAGE_LIMIT_S = env.int("TOKENS_IMAGE_LIMIT_S", default=3600)
+TOKENS_VIDEO_LIMIT_S = env.int("TOKENS_VIDEO_LIMIT_S", default=86_400)
+TOKENS_MEDIA_DAYS = env.int("TOKENS_MEDIA_DAYS", default=7)
+TOKENS_TASK_DAYS = env.int("TOKENS_TASK_DAYS", default=90)
+TOKENS_LINK_S = env.int("TOKENS_LINK_S", default=3600)
+TOKENS_PUBLIC_URL = env.str("TOKENS_PUBLIC_URL", default="").rstrip("/")
+TOKENS_FETCH_ALLOW: list[str] = env.list("TOKENS_FETCH_ALLOW", default=[])
+
+# --- Where pictures and films are kept: a local folder, or an S3 bucket ---------------------------
+
+MEDIA_ROOT = TOKENS_DATA_DIR / "media"
+# Beside it, so that a finished file is moved there and not copied.
+FILE_UPLOAD_TEMP_DIR = data_folder.made(TOKENS_DATA_DIR / "tmp")
+FILE_UPLOAD_PERMISSIONS = 0o600
+# Uploads are bounded before Django reads them (gateway.http.Bounded), and big ones go to disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = TOKENS_MAX_MEDIA_BODY
+TOKENS_S3_BUCKET = env.str("TOKENS_S3_BUCKET", default="")
+STORAGES: dict[str, dict[str, object]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if TOKENS_S3_BUCKET:
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": TOKENS_S3_BUCKET,
+            "endpoint_url": env.str("TOKENS_S3_ENDPOINT", default="") or None,
+            "region_name": env.str("TOKENS_S3_REGION", default="") or None,
+            "access_key": env.str("TOKENS_S3_ACCESS_KEY", default="") or None,
+            "secret_key": env.str("TOKENS_S3_SECRET_KEY", default="") or None,
+            "location": env.str("TOKENS_S3_PREFIX", default=""),
+            "default_acl": None,
+            "file_overwrite": True,  # names are random, and a look-up first costs a call
+        },
+    }
+
 # --- Usage ---------------------------------------------------------------------------------------
 
 TOKENS_CURRENCY = env.str("TOKENS_CURRENCY", default="USD")

@@ -51,10 +51,10 @@ def read_chat(body: bytes) -> Chat:
         raise BadRequest(
             f"The body is {_is(chat)}; a chat request is a JSON object.", code="invalid_type"
         )
-    _require(chat, "model", str)
+    require(chat, "model", str)
     if not chat["model"].strip():
         raise BadRequest("'model' is empty; name a model.", param="model")
-    messages = _require(chat, "messages", list)
+    messages = require(chat, "messages", list)
     if not messages:
         raise BadRequest("'messages' is empty; at least one message is needed.", param="messages")
     for index, message in enumerate(messages):
@@ -62,7 +62,7 @@ def read_chat(body: bytes) -> Chat:
     _check_stream(chat)
     for name, kind in (("tools", list), ("n", int), ("response_format", dict), ("metadata", dict)):
         if chat.get(name) is not None:
-            _typed(chat[name], name, kind)
+            typed(chat[name], name, kind)
     return chat
 
 
@@ -95,7 +95,8 @@ def _is(value: Any) -> str:
     return _JSON_TYPES.get(type(value), "something else")
 
 
-def _typed(value: Any, path: str, kind: type) -> Any:
+def typed(value: Any, path: str, kind: type) -> Any:
+    """The value, if it is of this type. Raises BadRequest."""
     if type(value) is not kind:
         raise BadRequest(
             f"'{path}' is {_is(value)}; it must be {_JSON_TYPES[kind]}.",
@@ -105,36 +106,37 @@ def _typed(value: Any, path: str, kind: type) -> Any:
     return value
 
 
-def _require(where: dict[str, Any], name: str, kind: type, path: str = "") -> Any:
+def require(where: dict[str, Any], name: str, kind: type, path: str = "") -> Any:
+    """The field, if it is there and of this type. Raises BadRequest."""
     if name not in where:
         raise BadRequest(
             f"'{path}{name}' is missing; it must be {_JSON_TYPES[kind]}.",
             param=f"{path}{name}",
             code="missing_required_parameter",
         )
-    return _typed(where[name], f"{path}{name}", kind)
+    return typed(where[name], f"{path}{name}", kind)
 
 
 def _check_stream(chat: Chat) -> None:
     stream = chat.get("stream")
     if stream is not None:
-        _typed(stream, "stream", bool)
+        typed(stream, "stream", bool)
     options = chat.get("stream_options")
     if options is None:
         return
-    _typed(options, "stream_options", dict)
+    typed(options, "stream_options", dict)
     if not stream:
         raise BadRequest(
             "'stream_options' is only allowed with \"stream\": true.", param="stream_options"
         )
     if options.get("include_usage") is not None:
-        _typed(options["include_usage"], "stream_options.include_usage", bool)
+        typed(options["include_usage"], "stream_options.include_usage", bool)
 
 
 def _check_message(message: Any, index: int) -> None:
     path = f"messages[{index}]"
-    _typed(message, path, dict)
-    role = _require(message, "role", str, f"{path}.")
+    typed(message, path, dict)
+    role = require(message, "role", str, f"{path}.")
     if role not in ROLES:
         raise BadRequest(
             f"'{path}.role' is not a role; it must be one of {', '.join(ROLES)}.",
@@ -159,31 +161,31 @@ def _check_message(message: Any, index: int) -> None:
             code="invalid_type",
         )
     if role == "tool":
-        _require(message, "tool_call_id", str, f"{path}.")
+        require(message, "tool_call_id", str, f"{path}.")
 
 
 def _check_part(part: Any, path: str) -> None:
-    _typed(part, path, dict)
-    kind = _require(part, "type", str, f"{path}.")
+    typed(part, path, dict)
+    kind = require(part, "type", str, f"{path}.")
     check = _PARTS.get(kind)
     if check is not None:  # other types are a platform's own, such as video_url: they travel on
         check(part, path)
 
 
 def _text(part: dict[str, Any], path: str) -> None:
-    _require(part, "text", str, f"{path}.")
+    require(part, "text", str, f"{path}.")
 
 
 def _image(part: dict[str, Any], path: str) -> None:
     if type(part.get("image_url")) is str:
         part["image_url"] = {"url": part["image_url"]}
-    image = _require(part, "image_url", dict, f"{path}.")
-    url = _require(image, "url", str, f"{path}.image_url.")
-    image["url"] = _as_url(url, f"{path}.image_url.url", "an image")
+    image = require(part, "image_url", dict, f"{path}.")
+    url = require(image, "url", str, f"{path}.image_url.")
+    image["url"] = as_url(url, f"{path}.image_url.url", "an image")
 
 
 def _file(part: dict[str, Any], path: str) -> None:
-    file = _require(part, "file", dict, f"{path}.")
+    file = require(part, "file", dict, f"{path}.")
     if file.get("file_data") is None:
         if type(file.get("file_id")) is str:
             return
@@ -192,19 +194,19 @@ def _file(part: dict[str, Any], path: str) -> None:
             param=f"{path}.file",
             code="missing_required_parameter",
         )
-    data = _typed(file["file_data"], f"{path}.file.file_data", str)
-    file["file_data"] = url = _as_url(data, f"{path}.file.file_data", "a file")
+    data = typed(file["file_data"], f"{path}.file.file_data", str)
+    file["file_data"] = url = as_url(data, f"{path}.file.file_data", "a file")
     if file.get("filename") is None and url.startswith("data:"):
         # OpenAI refuses a file without a name; the type decides how the platform reads it.
         file["filename"] = f"file.{url[5 : url.find(';')].rpartition('/')[2] or 'bin'}"
 
 
 def _audio(part: dict[str, Any], path: str) -> None:
-    audio = _require(part, "input_audio", dict, f"{path}.")
+    audio = require(part, "input_audio", dict, f"{path}.")
     if "url" in audio:  # a platform's own spelling (Ark takes a URL here)
         return
-    _require(audio, "data", str, f"{path}.input_audio.")
-    _require(audio, "format", str, f"{path}.input_audio.")
+    require(audio, "data", str, f"{path}.input_audio.")
+    require(audio, "format", str, f"{path}.input_audio.")
 
 
 _PARTS: dict[str, Callable[[dict[str, Any], str], None]] = {
@@ -215,7 +217,7 @@ _PARTS: dict[str, Callable[[dict[str, Any], str], None]] = {
 }
 
 
-def _as_url(value: str, path: str, what: str) -> str:
+def as_url(value: str, path: str, what: str) -> str:
     """An address or data URL as it is; bare base64 as a data URL of the type its bytes show."""
     head = value[:16].lower()
     if head.startswith("data:"):

@@ -1,11 +1,41 @@
 """What every protocol answers; what it does not override, it does not support."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, NoReturn
 
+import orjson
+
 from gateway.errors import BadRequest
-from gateway.shapes import Chat, Exchange, Failure, Json
+from gateway.jobs import Images, JobKind, Plan, Progress, Video
+from gateway.shapes import Chat, Exchange, Failure, FailureKind, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
+
+_ENDPOINTS = {
+    "chat": "chat",
+    "images": "making images",
+    "edits": "editing images",
+    "video": "making videos",
+    "remix": "remixing videos",
+}
+
+
+FOREIGN = ("quality", "background", "style", "moderation", "input_fidelity", "output_compression")
+"""OpenAI's options of pictures that Chinese platforms have nothing like."""
+UNSENT = ("user", "safety_identifier")
+"""OpenAI's options of pictures that change nothing of the result; they are left out."""
+NO_FILM = (
+    "The platform cannot reach the source film any more: its address there has expired. Remix a "
+    "film that was made within the last day."
+)
+_SIZES = {
+    ("720", "16:9"): "1280x720",
+    ("720", "9:16"): "720x1280",
+    ("720", "1:1"): "960x960",
+    ("1080", "16:9"): "1920x1080",
+    ("1080", "9:16"): "1080x1920",
+    ("1080", "1:1"): "1440x1440",
+}
+"""What the names stand for; what else there is differs from model to model."""
 
 
 class Unsupported(BadRequest):
@@ -15,14 +45,33 @@ class Unsupported(BadRequest):
 class Protocol:
     """How one kind of upstream speaks. Pure: no sockets, no clock, no settings, no database.
 
-    One method per endpoint; each takes OpenAI's shape and a Route and describes the call.
+    One method per endpoint; each takes OpenAI's shape and a Route and describes the call. For
+    pictures and films that is `images` or `video`, and then `poll` and `progress` until it is done.
     """
 
     name: ClassVar[str]
+    takes_urls: ClassVar[bool] = False
+    """Whether a media call's pictures may be given as addresses; otherwise they are fetched."""
 
     def chat(self, chat: Chat, route: Route) -> Exchange:
         """Describe the upstream call for this chat. Raises BadRequest on what it cannot say."""
-        self._unsupported(route.platform, "chat")
+        self.unsupported(route.platform, "chat")
+
+    def images(self, images: Images, route: Route) -> Plan:
+        """Describe the call that makes or edits pictures. Raises BadRequest."""
+        self.unsupported(route.platform, "images")
+
+    def video(self, video: Video, route: Route) -> Plan:
+        """Describe the call that orders a film, or one made from another. Raises BadRequest."""
+        self.unsupported(route.platform, "video")
+
+    def poll(self, kind: JobKind, upstream_id: str, platform: PlatformSpec) -> UpstreamRequest:
+        """Describe the call that asks how a job stands."""
+        self.unsupported(platform, kind)
+
+    def progress(self, kind: JobKind, upstream_id: str, body: bytes) -> Progress:
+        """How the job stands, from a poll's answer of status 200 or 202. Raises Failure."""
+        raise Failure("broken", "This protocol has no jobs.")
 
     def model_names(self, body: bytes) -> list[str]:
         """The model names in a platform's own list of models. Raises Failure."""
@@ -36,9 +85,140 @@ class Protocol:
         """The failure inside a body of a 200, if it is one."""
         return None
 
-    def _unsupported(self, platform: PlatformSpec, what: str) -> NoReturn:
+    def unsupported(self, platform: PlatformSpec, endpoint: str) -> NoReturn:
+        """Refuse by name. Raises Unsupported."""
         raise Unsupported(
-            f"The platform “{platform.slug}” does not offer {what}: its protocol, {self.name}, "
-            "has no such call.",
+            f"The platform “{platform.slug}” does not offer {_ENDPOINTS.get(endpoint, endpoint)}: "
+            f"its protocol, {self.name}, has no such call.",
             code="unsupported_endpoint",
         )
+
+
+def loads(body: bytes) -> dict[str, Json]:
+    """An upstream's answer as a JSON object. Raises Failure."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Failure("broken", f"The platform's answer is {kind_of(body)}.") from None
+    if not isinstance(value, dict):
+        raise Failure("broken", "The platform's answer is no JSON object.")
+    return value
+
+
+def kind_of(body: bytes) -> str:
+    """What a body is that should be JSON and is not, for a sentence."""
+    if not body.strip():
+        return "empty"
+    return "an HTML page, not JSON" if body.lstrip()[:1] == b"<" else "not valid JSON"
+
+
+def refuse(param: str, given: Json, takes: str) -> NoReturn:
+    """Refuse a parameter's value, saying what this platform takes. Raises BadRequest."""
+    raise BadRequest(
+        f"'{param}' is {orjson.dumps(given).decode()[:100]}, which this platform cannot do; "
+        f"it takes {takes}.",
+        param=param,
+    )
+
+
+def refuse_options(options: Mapping[str, Json], names: Collection[str], platform: str) -> None:
+    """Refuse these options where they ask for something. Raises BadRequest.
+
+    `auto`, `standard`, `opaque` ask for nothing that a platform would not do by itself.
+    """
+    for name in names:
+        value = options.get(name)
+        if value is not None and value not in ("auto", "standard", "opaque", False):
+            raise BadRequest(
+                f"'{name}' is {orjson.dumps(value).decode()[:100]}; {platform} has no such "
+                "parameter. Leave it out.",
+                param=name,
+            )
+
+
+def pixels(size: str) -> tuple[int, int] | None:
+    """Width and height of `1024x768`, also spelled `1024*768`; None where it is something else."""
+    width, found, height = size.lower().replace("*", "x").partition("x")
+    if found and width.isdecimal() and height.isdecimal() and len(size) <= 11:
+        return int(width), int(height)
+    return None
+
+
+def nearest_ratio(size: str, ratios: Collection[str], *, param: str = "size") -> str:
+    """The one of these ratios (`16:9`) that `WxH`, or a ratio itself, means. Raises BadRequest.
+
+    A size may be up to 5 % off, because real sizes are rounded: 1792x1024 is 16:9.
+    """
+    if size in ratios:
+        return size
+    found = pixels(size)
+    if found is not None and min(found) > 0:
+        wanted = found[0] / found[1]
+
+        def distance(ratio: str) -> float:
+            width, height = map(int, ratio.split(":"))
+            return abs(width / height / wanted - 1)
+
+        best = min((ratio for ratio in ratios if ":" in ratio), key=distance)
+        if distance(best) <= 0.05:
+            return best
+    refuse(param, size, f"sizes of the ratios {', '.join(ratios)}")
+
+
+def resolution_of(size: str, names: Mapping[int, str], *, param: str = "size") -> str:
+    """The name of the resolution (`720p`) whose lines `WxH` has on its shorter side.
+
+    `names` maps lines to names, such as {480: "480p"}; up to 10 % off is the same. Raises
+    BadRequest.
+    """
+    found = pixels(size)
+    if found is not None:
+        lines = min(found)
+        best = min(names, key=lambda known: abs(known - lines))
+        if abs(best - lines) <= best * 0.1:
+            return names[best]
+    refuse(param, size, f"sizes of {', '.join(names.values())}, such as 1280x720")
+
+
+def without(options: Mapping[str, Json], names: tuple[str, ...]) -> dict[str, Json]:
+    """The options but these."""
+    return {name: value for name, value in options.items() if name not in names}
+
+
+def refined(failure: Failure, kinds: tuple[tuple[str, FailureKind], ...]) -> Failure:
+    """The failure, of the kind that its code says: the first row whose word the code contains."""
+    code = (failure.code or "").lower()
+    failure.kind = next((kind for word, kind in kinds if word in code), failure.kind)
+    return failure
+
+
+def shape_of(
+    size: str, options: Mapping[str, Json], resolutions: Mapping[int, str], ratios: tuple[str, ...]
+) -> dict[str, Json]:
+    """`size` as `resolution` and `ratio`, as far as the options leave them open.
+
+    Where it is a resolution's or a ratio's own name, it is only that. No `ratios`: the picture to
+    begin with decides on it. Raises BadRequest.
+    """
+    names = {name.lower(): name for name in resolutions.values()}
+    shape: dict[str, Json] = {}
+    if size.lower() in names:
+        shape["resolution"] = names[size.lower()]
+    elif ratios and pixels(size) is None:
+        shape["ratio"] = nearest_ratio(size, ratios)
+    else:
+        if "resolution" not in options:
+            shape["resolution"] = resolution_of(size, resolutions)
+        if ratios and "ratio" not in options:
+            shape["ratio"] = nearest_ratio(size, ratios)
+    return without(shape, tuple(options))
+
+
+def film_facts(seconds: Json, resolution: Json, ratio: Json) -> dict[str, Json]:
+    """A film's `seconds` and `size`, as far as the platform says them exactly."""
+    facts: dict[str, Json] = {}
+    if type(seconds) in (int, float) and seconds > 0:
+        facts["seconds"] = f"{seconds:g}"
+    if size := _SIZES.get((str(resolution).lower().removesuffix("p"), str(ratio))):
+        facts["size"] = size
+    return facts

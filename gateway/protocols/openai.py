@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import orjson
 from typing_extensions import override
 
-from gateway.errors import BadRequest
-from gateway.protocols.base import Protocol
+from gateway.protocols.base import kind_of
+from gateway.protocols.openai_media import OpenAIMedia
 from gateway.shapes import (
     Answer,
     Chat,
@@ -69,7 +69,7 @@ _STATUSES: dict[int, FailureKind] = {
 _MESSAGE_LENGTH = 2000  # characters of an upstream's message that are passed on
 
 
-class OpenAI(Protocol):
+class OpenAI(OpenAIMedia):
     """`POST {base}/chat/completions` and everything that calls itself compatible with it."""
 
     name: ClassVar[str] = "openai"
@@ -80,7 +80,6 @@ class OpenAI(Protocol):
 
         Key order is kept, because prompt caches of upstreams depend on it.
         """
-        _refuse_urls_of_files(chat)
         body = {**chat, "model": route.upstream_model}
         shows_usage = False
         if chat.get("stream"):
@@ -152,7 +151,7 @@ class OpenAI(Protocol):
         try:
             completion = orjson.loads(body)
         except orjson.JSONDecodeError:
-            raise Failure("broken", f"The platform's answer is {_kind_of(body)}.") from None
+            raise Failure("broken", f"The platform's answer is {kind_of(body)}.") from None
         if not isinstance(completion, dict):
             raise Failure("broken", "The platform's answer is no JSON object.")
         if failure := self.error_in(completion):
@@ -208,7 +207,7 @@ class OpenAIReader:
         try:
             chunk = orjson.loads(data)
         except orjson.JSONDecodeError:
-            raise Failure("broken", f"An event of the platform is {_kind_of(data)}.") from None
+            raise Failure("broken", f"An event of the platform is {kind_of(data)}.") from None
         if type(chunk) is not dict:
             raise Failure("broken", "An event of the platform is no JSON object.")
         if chunk.get("error"):
@@ -399,22 +398,6 @@ def _text_length(message: dict[str, Json]) -> int:
     return length
 
 
-def _refuse_urls_of_files(chat: Chat) -> None:
-    """OpenAI's `file` part takes data, not addresses (API document, ChatCompletionRequest…File)."""
-    for number, message in enumerate(chat["messages"]):
-        content = message.get("content")
-        if type(content) is not list:
-            continue
-        for place, part in enumerate(content):
-            if part["type"] == "file" and "://" in (part["file"].get("file_data") or "")[:16]:
-                path = f"messages[{number}].content[{place}].file.file_data"
-                raise BadRequest(
-                    f"'{path}' is an address, which this platform does not take; send the file "
-                    "itself, as base64 or as a data URL.",
-                    param=path,
-                )
-
-
 def _error_fields(body: bytes) -> tuple[str, str | None, str | None, str | None]:
     """Message, type, code and param of an error body, in the shapes that are about."""
     try:
@@ -454,9 +437,3 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
     except (ValueError, TypeError):
         return None
-
-
-def _kind_of(body: bytes) -> str:
-    if not body.strip():
-        return "empty"
-    return "an HTML page, not JSON" if body.lstrip()[:1] == b"<" else "not valid JSON"

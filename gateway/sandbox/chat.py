@@ -10,26 +10,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import orjson
 
 from gateway.sandbox import replies
-from gateway.sandbox.answers import Answer
-from gateway.sandbox.checks import Refused, check
+from gateway.sandbox.answers import Answer, Asked, error, failed, too_many, unknown_model
+from gateway.sandbox.checks import check
 from gateway.sandbox.replies import Reply
 
-_ERROR_TYPES = {429: "rate_limit_error", 500: "server_error"}
 _FAILURES: dict[str, Callable[[], Answer]] = {
-    "sandbox-429": lambda: error(
-        429, "Too many requests, as this model's name promises.", "rate_limit_exceeded", "1"
-    ),
+    "sandbox-429": too_many,
     "sandbox-quota": lambda: error(
         429, "No credit left, as this model's name promises.", "insufficient_quota"
     ),
     "sandbox-401": lambda: error(
         401, "Wrong key, as this model's name promises.", "invalid_api_key"
     ),
-    "sandbox-500": lambda: error(500, "It failed, as this model's name promises."),
+    "sandbox-500": failed,
     "sandbox-html": lambda: Answer(
         (b"<html><body><h1>502 Bad Gateway</h1></body></html>",), 502, "text/html"
     ),
@@ -37,26 +33,18 @@ _FAILURES: dict[str, Callable[[], Answer]] = {
 MODELS = ("sandbox-chat", "sandbox-slow", "sandbox-cut", *_FAILURES)
 
 
-def models(_request: httpx.Request) -> Answer:
-    """`GET /v1/models`."""
-    data = [{"id": id, "object": "model", "created": 0, "owned_by": "sandbox"} for id in MODELS]
-    return Answer((orjson.dumps({"object": "list", "data": data}),))
-
-
-def completions(request: httpx.Request) -> Answer:
-    """`POST /v1/chat/completions`, blocking and streamed."""
+def completions(asked: Asked) -> Answer:
+    """`POST /v1/chat/completions`, blocking and streamed. Raises Refused."""
     try:
-        chat = check(orjson.loads(request.content))
-        model = chat["model"]
-        if model in _FAILURES:
-            return _FAILURES[model]()
-        if model not in MODELS:
-            return error(404, f"The model `{model}` does not exist.", "model_not_found")
-        answers = [replies.reply(chat)] * (chat.get("n") or 1)
+        chat = check(orjson.loads(asked.request.content))
     except orjson.JSONDecodeError:
         return error(400, "The body is not JSON; a chat request is a JSON object.", "invalid_json")
-    except Refused as refused:
-        return error(400, refused.message, refused.code, param=refused.param)
+    model = chat["model"]
+    if model in _FAILURES:
+        return _FAILURES[model]()
+    if model not in MODELS:
+        return unknown_model(model)
+    answers = [replies.reply(chat)] * (chat.get("n") or 1)
     usage = _usage(chat, answers)
     pieces = _stream(chat, answers, usage) if chat.get("stream") else [_whole(chat, answers, usage)]
     return Answer(
@@ -65,21 +53,6 @@ def completions(request: httpx.Request) -> Answer:
         slow=model == "sandbox-slow",
         cut=model == "sandbox-cut",
     )
-
-
-def error(
-    status: int,
-    message: str,
-    code: str | None = None,
-    retry_after: str | None = None,
-    param: str | None = None,
-) -> Answer:
-    """An error in OpenAI's shape; `retry_after` in seconds, `param` the field at fault."""
-    kind = "insufficient_quota" if code == "insufficient_quota" else _ERROR_TYPES.get(status)
-    kind = kind or "invalid_request_error"
-    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
-    headers = {"retry-after": retry_after} if retry_after else {}
-    return Answer((orjson.dumps(body),), status, headers=headers)
 
 
 def _usage(chat: dict[str, Any], answers: list[Reply]) -> dict[str, Any]:

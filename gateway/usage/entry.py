@@ -99,6 +99,10 @@ class Entry:
         if self.first_byte_ms is None:
             self.first_byte_ms = self._elapsed_ms()
 
+    def forget_journal(self) -> None:
+        """Log it, but do not book it: something else, such as a media task, is booked for it."""
+        self._journal = None
+
     def write(self, outcome: Outcome, status: int, error: ApiError | None = None) -> None:
         """Write the lines, once. To be called before the client has the last byte.
 

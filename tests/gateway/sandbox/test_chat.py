@@ -241,7 +241,9 @@ async def test_models_are_listed() -> None:
     response = await ask("GET", "models")
 
     openai_schema.model_list(response.json())
-    assert "sandbox-chat" in [model["id"] for model in response.json()["data"]]
+    listed = [model["id"] for model in response.json()["data"]]
+    assert {"sandbox-chat", "sandbox-image", "sandbox-video"} <= set(listed)
+    assert len(listed) == len(set(listed))
 
 
 async def test_other_paths_are_a_404() -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from gateway.admin import DatedRecords
+from gateway.admin.usage import DatedRecords
 from gateway.models import Outcome, UsageDay, UsageRecord
 from gateway.usage import report
 

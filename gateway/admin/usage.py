@@ -23,10 +23,10 @@ else:
     Admin = admin.ModelAdmin
     Records = QuerySet
 
-_GREY = "#6e7781"
+GREY = "#6e7781"
 _COLOURS: dict[str, str] = {
     Outcome.COMPLETED: "#1a7f37",
-    Outcome.CANCELLED: _GREY,
+    Outcome.CANCELLED: GREY,
     Outcome.TRUNCATED: "#bc4c00",
     Outcome.UPSTREAM_ERROR: "#cf222e",
     Outcome.REFUSED: "#9a6700",
@@ -164,7 +164,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def how(self, record: UsageRecord) -> str:
         """The outcome in its colour."""
         # A newer version may have known another outcome; the page must not fail for it.
-        colour = _COLOURS.get(record.outcome, _GREY)
+        colour = _COLOURS.get(record.outcome, GREY)
         return format_html(
             '<span style="color:{}">●</span> {}', colour, record.get_outcome_display()
         )

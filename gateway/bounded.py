@@ -1,0 +1,88 @@
+"""In front of Django: bodies of API calls are bounded before they are read, and strangers' are not.
+
+Django's ASGI handler writes a whole body to disk before any view is asked; so its size, its time
+and, where uploads are expected, the licence are looked at here.
+"""
+
+import asyncio
+import re
+from collections.abc import MutableMapping
+from typing import Any
+
+from django.conf import settings
+
+from gateway.client import Application, Client, Scope, Send, too_large, too_slow
+from gateway.errors import ApiError, explain
+from gateway.http import Answering
+from gateway.runtime import Gateway
+from gateway.watch import Receive
+
+_API = re.compile(r"/([^/]+)/v1/(images|videos)?")
+_WITH_BODY = ("POST", "PUT", "PATCH")
+SLOWER = 10
+"""Pictures may take so many times longer to arrive than a chat's words."""
+
+
+class Bounded:
+    """Django, with bounds on the bodies of the API's calls; the console's own pages pass."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is in order; answer what is not."""
+        match = _API.match(scope["path"])
+        if match is None or scope["method"] not in _WITH_BODY:
+            return await self._application(scope, receive, send)
+        gateway = await Gateway.current()
+        client = Client(scope, receive, send)
+        limit: int = settings.TOKENS_MAX_MEDIA_BODY
+        seconds = gateway.settings.body_s * SLOWER
+        try:
+            if match[2]:
+                await gateway.register.authenticate(client.headers, client.address)
+            declared = client.header(b"content-length")
+            if declared.isdigit() and int(declared) > limit:
+                raise too_large(limit)
+            body = _Body(receive, limit, seconds)
+            await self._application(scope, body.receive, send)
+        except Exception as error:
+            explained = explain(error)
+            if explained.code == "internal_error":
+                raise
+            await self._refuse(gateway, client, match[1], explained)
+        return None
+
+    async def _refuse(
+        self, gateway: Gateway, client: Client, platform: str, error: ApiError
+    ) -> None:
+        await client.discard()
+        async with Answering(gateway, client, "refused", platform):
+            raise error
+
+
+class _Body:
+    """A body on its way to Django. Raises ApiError where it is too long or too slow."""
+
+    def __init__(self, receive: Receive, limit: int, seconds: float) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._seconds = seconds
+        self._end = asyncio.get_running_loop().time() + seconds
+        self._size = 0
+        self._whole = False
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """The next message. After the body's end it waits for as long as it takes."""
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._end):
+                message = await self._receive()
+        except TimeoutError:
+            raise too_slow(self._seconds) from None
+        self._size += len(message.get("body", b""))
+        if self._size > self._limit:
+            raise too_large(self._limit)
+        self._whole = not message.get("more_body")
+        return message

@@ -1,0 +1,68 @@
+"""What the endpoints of pictures and films share: the caller's own tasks, and their files."""
+
+from django.conf import settings
+from django.http import HttpResponseBase, StreamingHttpResponse
+from rest_framework.request import Request
+
+from gateway.errors import ApiError
+from gateway.faces.media import is_true
+from gateway.media import answers
+from gateway.models import MediaFile, MediaTask
+from gateway.rest import GatewayView
+from gateway.shapes import Json
+from licences.errors import NotAllowed
+
+
+class MediaView(GatewayView):
+    """A view over the tasks of the licence that calls; those of others are not there for it."""
+
+    async def own_task(self, request: Request, platform: str, kind: str, task_id: str) -> MediaTask:
+        """The caller's task of this kind on this platform. Raises ApiError (404)."""
+        holder = await self.authenticate(request)
+        self.gateway.catalogue.platform(platform)
+        if not holder.may_call(platform):
+            raise NotAllowed("platform", platform)
+        found = MediaTask.objects.filter(
+            pk=task_id[:100], licence_id=holder.id, platform=platform, kind=kind
+        )
+        task = await self.gateway.media.database(found.first)
+        if task is None:
+            raise task_not_found(kind, task_id)
+        self.entry.model = task.model
+        return task
+
+    async def files(self, task: MediaTask) -> list[MediaFile]:
+        """What the task has made and what is still there of it, in order."""
+
+        def read() -> list[MediaFile]:
+            found = task.files.exclude(variant="input").order_by("position")
+            return list(found.select_related("task"))
+
+        return await self.gateway.media.database(read)
+
+    async def streamed(self, value: dict[str, Json]) -> HttpResponseBase:
+        """A JSON answer that holds files, sent while they are read."""
+        length, pieces = answers.streamed(value, self.gateway.media.store)
+        response = StreamingHttpResponse(pieces, content_type="application/json")
+        response["Content-Length"] = str(length)
+        return response
+
+
+def task_not_found(kind: str, task_id: str) -> ApiError:
+    """The same for a task of somebody else and for one that never was."""
+    noun = "image task" if kind == "image" else "video"
+    return ApiError(
+        404,
+        f"There is no {noun} “{task_id[:60]}” of this licence on this platform.",
+        code="task_not_found",
+    )
+
+
+def base_of(request: Request) -> str:
+    """Scheme and host for links, as the operator says or as the caller sees them."""
+    return settings.TOKENS_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+
+
+def is_asked(request: Request, name: str) -> bool:
+    """Whether the query says `?name=true`."""
+    return is_true(request.query_params.get(name, ""))

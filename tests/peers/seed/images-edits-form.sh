@@ -1,0 +1,7 @@
+curl -X POST 'http://<你的IP>:<你的端口>/<平台名称>/v1/images/edits' \
+--header 'Authorization: Bearer <你的许可证>' \
+--header 'Content-Type: multipart/form-data' \
+--form 'image[]=@"/path/to/example1.jpg"' \
+--form 'image[]=@"/path/to/example2.jpg"' \
+--form 'prompt="<图片描述>"' \
+--form 'model="<平台模型>"'
