@@ -23,13 +23,16 @@ from gateway.protocols.base import (
     pixels,
     refuse,
     refuse_options,
-    resolution_of,
+    shape_of,
     without,
 )
 from gateway.shapes import Failure, FailureKind, Json, UpstreamRequest, Usage
 from platforms.routes import PlatformSpec, Route
 
-_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+_RATIOS = (
+    *("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"),
+    *("1:4", "4:1", "1:8", "8:1"),
+)
 _FILM_RATIOS = ("16:9", "9:16")
 _RESOLUTIONS = {720: "720p", 1080: "1080p", 2160: "4k"}
 _LONGER_SIDES = ((1536, "1K"), (2304, "2K"), (4608, "4K"))
@@ -59,9 +62,18 @@ _NUMBERS: dict[int, FailureKind] = {
     403: "key",
     404: "not_found",
     429: "rate",
+    499: "broken",  # cancelled by Google itself
     503: "overloaded",
     504: "timeout",
+    # An operation's error has a number of gRPC's.
+    3: "bad_request",
+    4: "timeout",
+    8: "rate",
+    9: "bad_request",
+    14: "overloaded",
 }
+_CONTENT = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "NO_IMAGE")
+"""Reasons to finish that are about content, as are all that begin with IMAGE_."""
 _SAID = 300  # characters of a refusal's own words that are passed on
 
 
@@ -110,12 +122,13 @@ class Gemini(Protocol):
             self.unsupported(route.platform, "remix")
         options = without(video.options, _UNSENT)
         parameters: dict[str, Json] = {}
+        if video.size:
+            said = {"ratio": options["aspect_ratio"]} if "aspect_ratio" in options else {}
+            parameters = shape_of(video.size, {**options, **said}, _RESOLUTIONS, _FILM_RATIOS)
+            if "ratio" in parameters:
+                parameters["aspectRatio"] = parameters.pop("ratio")
         if video.seconds is not None:
             parameters["durationSeconds"] = video.seconds
-        if video.size:
-            parameters["aspectRatio"] = nearest_ratio(video.size, _FILM_RATIOS)
-            if pixels(video.size):
-                parameters["resolution"] = resolution_of(video.size, _RESOLUTIONS)
         for name, own in _FILM_OPTIONS.items():
             if name in options:
                 parameters[own] = options.pop(name)
@@ -146,6 +159,9 @@ class Gemini(Protocol):
     def progress(self, kind: JobKind, upstream_id: str, body: bytes) -> Progress:
         operation = loads(body)
         error = operation.get("error")
+        is_job = "name" in operation or "done" in operation
+        if not is_job and (failure := self.error_in(operation)):
+            raise failure
         if isinstance(error, dict) and error:
             return Progress("failed", failure=_failure(0, error))
         if operation.get("done") is not True:
@@ -169,7 +185,9 @@ class Gemini(Protocol):
 
     @override
     def model_names(self, body: bytes) -> list[str]:
-        rows = _list(loads(body).get("models"))
+        rows = loads(body).get("models")
+        if not isinstance(rows, list):
+            raise Failure("broken", "The platform's list of models has no 'models'.")
         names = [row.get("name") for row in rows if isinstance(row, dict)]
         return [name.removeprefix("models/") for name in names if isinstance(name, str)]
 
@@ -248,8 +266,9 @@ def _nothing(answer: dict[str, Json], candidates: list[Json], parts: list[Json])
     reasons = [candidate.get("finishReason") for candidate in candidates]
     words = "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
     said = f" It said: {words[:_SAID]}" if words else ""
-    for reason in (blocked, *reasons):
-        if isinstance(reason, str) and reason not in ("STOP", "MAX_TOKENS", "OTHER"):
+    about = [one for one in map(str, reasons) if one in _CONTENT or one.startswith("IMAGE_")]
+    for reason in (blocked, *about):
+        if reason:
             return _refused(f"The platform made no picture ({reason}).{said}")
     if words:
         return _refused(f"The platform answered in words instead of a picture.{said}")
@@ -274,7 +293,7 @@ def _failure(number: int, error: Mapping[str, Json]) -> Failure:
     return Failure(
         kind,
         message[:2000] if isinstance(message, str) and message else "The platform gave no reason.",
-        status=number or None,
+        status=number if number >= 100 else None,
         code=str(status) if isinstance(status, str) else None,
         retry_after_s=next((s for one in details if (s := _delay_s(one)) is not None), None),
     )

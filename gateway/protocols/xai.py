@@ -76,6 +76,8 @@ class XAI(OpenAI):
         if images.size:
             fields |= _shape(images.size)
         fields |= without(images.options, (*_FOREIGN, "safety_identifier"))
+        if fields.get("quality") == "auto":
+            del fields["quality"]  # what it does by itself
         fields["response_format"] = "url"  # so that answers stay small
         pictures = [{"url": Embedded(source), "type": "image_url"} for source in images.sources]
         if len(pictures) == 1:
@@ -88,8 +90,11 @@ class XAI(OpenAI):
     @override
     def video(self, video: Video, route: Route) -> Plan:
         fields: dict[str, Json] = {"model": route.upstream_model, "prompt": video.prompt}
-        options = without(video.options, ("user",))
+        options = without(video.options, ("safety_identifier",))
         if video.remix is not None:
+            for name, value in (("seconds", video.seconds), ("size", video.size)):
+                if value is not None:
+                    refuse(name, value, "a remix without it: the film stays as its source is")
             if not video.remix.url:
                 raise BadRequest(NO_FILM)
             if video.sources:
@@ -123,13 +128,14 @@ class XAI(OpenAI):
         job = loads(body)
         if "status" not in job and (failure := self.error_in(job)):
             raise failure
-        status, strange = status_of(job.get("status"), _STATUSES)
-        if status == "failed":
-            return Progress("failed", failure=failure_of(job.get("error"), job["status"]))
-        if status != "completed":
-            return Progress(status, percent=percent_of(job.get("progress")), strange=strange)
         film = job.get("video")
         film = film if isinstance(film, dict) else {}
+        given = job.get("status", "done" if film.get("url") else None)  # @ai-sdk/xai allows for it
+        status, strange = status_of(given, _STATUSES)
+        if status == "failed":
+            return Progress("failed", failure=failure_of(job.get("error"), given))
+        if status != "completed":
+            return Progress(status, percent=percent_of(job.get("progress")), strange=strange)
         if film.get("respect_moderation") is False:
             return Progress("failed", failure=_refused())
         if not isinstance(film.get("url"), str) or not film["url"]:
@@ -161,11 +167,15 @@ class XAI(OpenAI):
             raise failure
         rows = answer.get("data")
         rows = rows if isinstance(rows, list) else []
-        shown = [row for row in rows if has_picture(row) and row.get("respect_moderation", True)]
+        kept = [row for row in rows if not _is_refused(row)]
+        shown = [row for row in kept if has_picture(row)]
         if not shown:
-            hidden = any(isinstance(row, dict) and "respect_moderation" in row for row in rows)
-            raise _refused() if hidden else no_picture(rows)
+            raise _refused() if len(kept) < len(rows) else no_picture(rows)
         return Progress("completed", results=tuple(map(picture, shown)))
+
+
+def _is_refused(row: Json) -> bool:
+    return isinstance(row, dict) and row.get("respect_moderation") is False
 
 
 def _refused() -> Failure:

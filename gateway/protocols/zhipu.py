@@ -25,7 +25,8 @@ _STATUSES: Mapping[str, Status] = {
     "SUCCESS": "completed",
     "FAIL": "failed",
 }
-# From memory of Zhipu's error table; what is not here goes by its HTTP status.
+# Zhipu's error table (docs.z.ai, API codes, 2026; 1303 and 1305 from memory); what is not here goes
+# by its HTTP status.
 _CODES: dict[str, FailureKind] = {
     **dict.fromkeys(("1000", "1001", "1002", "1003", "1004"), "key"),
     **dict.fromkeys(("1110", "1111", "1112"), "key"),
@@ -72,7 +73,7 @@ class Zhipu(OpenAI):
             fields["duration"] = video.seconds
         if video.size:
             fields["size"] = video.size
-        fields |= without(video.options, ("user",))
+        fields |= without(video.options, ("user", "safety_identifier"))
         if user := video.options.get("user"):
             fields.setdefault("user_id", user)
         pictures = [Embedded(source) for source in video.sources]
