@@ -25,6 +25,9 @@ _NEVER = (
     ip_network("64:ff9b:1::/48"),  # local NAT64
     ip_network("192.88.99.0/24"),  # 6to4 relays, given up
     ip_network("fec0::/10"),  # site-local, given up
+    ip_network("192.0.0.0/24"),  # protocol assignments; RFC 6890
+    ip_network("3fff::/20"),  # documentation; RFC 9637, newer than Python 3.11's tables
+    ip_network("168.63.129.16/32"),  # Azure's host, which is a public address by its number only
 )
 
 
