@@ -41,7 +41,9 @@ def error_of(task: MediaTask) -> ApiError:
 
 def video(task: MediaTask, *, detail: bool = False) -> dict[str, Json]:
     """OpenAI's Video object; all its keys are always there."""
-    told = task.facts
+    told, asked, film = task.facts, task.asked, task.facts.get("film") or {}
+    size = told.get("size") or asked.get("size") or film.get("size") or _DEFAULT_SIZE
+    seconds = told.get("seconds") or asked.get("seconds") or film.get("seconds")
     return {
         "id": task.pk,
         "object": "video",
@@ -52,8 +54,8 @@ def video(task: MediaTask, *, detail: bool = False) -> dict[str, Json]:
         "completed_at": _unix(task.completed_at) if _is_completed(task) else None,
         "expires_at": _unix(task.expires_at) if _is_completed(task) else None,
         "prompt": task.asked.get("prompt"),
-        "size": str(told.get("size") or task.asked.get("size") or _DEFAULT_SIZE),
-        "seconds": _text(told.get("seconds") or task.asked.get("seconds") or _DEFAULT_SECONDS),
+        "size": str(size),
+        "seconds": _text(seconds or _DEFAULT_SECONDS),
         "remixed_from_video_id": task.remixed_from or None,
         "error": _error(task),
         **({"detail": _detail(task)} if detail else {}),

@@ -1,19 +1,20 @@
 """How media tasks end: their files kept and booked, or their failure told."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 
 from gateway import attempts
 from gateway.errors import ApiError, explain
 from gateway.jobs import Result
-from gateway.media import results, tasks
+from gateway.media import film, results, tasks
 from gateway.media.intake import new_file
 from gateway.media.outcome import record_of
 from gateway.media.results import BrokenMedia
 from gateway.media.storage import Draft
 from gateway.media.tools import Tools
 from gateway.models import MediaFile, MediaTask, TaskState
-from gateway.shapes import Failure
+from gateway.shapes import Failure, Json
 from platforms.routes import CredentialSpec
 
 
@@ -42,11 +43,11 @@ class Endings:
             except BrokenMedia as error:
                 broken = broken or (None if result.optional else error)
                 continue
+            found = await self._film(draft) if result.variant == "video" else {}
             prompt = result.revised_prompt
             kept.append(await new_file(self._tools, draft, result.variant, kind, position, prompt))
-            if result.variant == "video" and result.url:
-                # For a remix, which the platform makes from its own copy while that is there.
-                task.facts = {**task.facts, "upstream_url": result.url}
+            if result.variant == "video":
+                task.facts = {**task.facts, **found, **_address(result)}
         made = [file for file in kept if file.variant in ("image", "video")]
         if not made:
             await self.remove(kept)
@@ -58,8 +59,8 @@ class Endings:
         said = {"facts": task.facts, "used": task.used, "upstream_id": task.upstream_id}
         ids = [file.pk for file in kept]
         if await self._database(tasks.complete, task, ids, record, **said):
-            await self._drop_inputs(task)
             self._tools.ended(task.pk)
+            await self._drop_inputs(task)
         else:
             await self.remove(kept)
 
@@ -70,9 +71,15 @@ class Endings:
         ended = tasks.Ended(error)
         record = record_of(task, (), error)
         if await self._database(tasks.fail, task, ended, record, frees_key=refused):
+            self._tools.ended(task.pk)
             if not refused:
                 await self._drop_inputs(task)
-            self._tools.ended(task.pk)
+
+    async def _film(self, draft: Draft) -> dict[str, Json]:
+        """What a film says of itself, for what neither platform nor caller has said."""
+        found = await asyncio.to_thread(film.read, draft.file, draft.size)
+        said: dict[str, Json] = {"seconds": found.seconds, "size": found.size}
+        return {"film": {name: value for name, value in said.items() if value}}
 
     async def _drop_inputs(self, task: MediaTask) -> None:
         """What came with a task is not needed after its end."""
@@ -83,6 +90,11 @@ class Endings:
         for file in files:
             await self._tools.store.delete(file.name)
             await self._database(MediaFile.objects.filter(pk=file.pk).delete)
+
+
+def _address(result: Result) -> dict[str, Json]:
+    """For a remix, which the platform makes from its own copy while that is there."""
+    return {"upstream_url": result.url} if result.url[:4].lower() == "http" else {}
 
 
 def unknown(task: MediaTask, failure: Failure) -> ApiError:

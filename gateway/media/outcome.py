@@ -25,7 +25,10 @@ def used_of(usage: Usage | None) -> dict[str, Any]:
 
 
 def usage_of(task: MediaTask, made: Sequence[MediaFile]) -> Usage:
-    """What a task that ended well has used: images are counted, seconds are told or asked."""
+    """What a task that ended well has used: images are counted.
+
+    Seconds are those that the platform tells, or else that were asked for, or that the film has.
+    """
     usage = Usage(**task.used)
     if task.kind == "image":
         usage.images = len(made)
@@ -33,7 +36,10 @@ def usage_of(task: MediaTask, made: Sequence[MediaFile]) -> Usage:
     elif not usage.seconds:
         told = task.facts.get("seconds")
         usage.measured = told is not None
-        usage.seconds = _number(told) or _number(task.asked.get("seconds"))
+        film = task.facts.get("film") or {}
+        usage.seconds = (
+            _number(told) or _number(task.asked.get("seconds")) or _number(film.get("seconds"))
+        )
     return usage
 
 

@@ -14,6 +14,7 @@ from tests import openai_schema
 from tests.gateway.conftest import Site
 from tests.gateway.media.pictures import base64_of, film, png
 from tests.gateway.media.platform import FilmMaker
+from tests.gateway.media.test_film import SHIPPED
 from tests.upstreams import answer
 
 
@@ -119,6 +120,16 @@ async def test_a_film_that_failed_there_says_why_and_costs_nothing(
     assert (task["status"], task["error"]) == ("failed", {"code": "too_odd", "message": "Too odd."})
     [record] = await site.records(1)
     assert (record.seconds, record.outcome, record.error_code) == (0, "upstream_error", "too_odd")
+
+
+async def test_what_nobody_has_said_is_read_from_the_film(site: Site, films: FilmMaker) -> None:
+    films.content = answer(SHIPPED, content_type="video/mp4")
+
+    task = await made(site)
+
+    assert (task["size"], task["seconds"]) == ("320x180", "2")
+    [record] = await site.records(1)
+    assert record.seconds == 2.0
 
 
 async def test_a_strange_status_is_taken_for_in_progress(
