@@ -1,5 +1,7 @@
 """What the endpoints of pictures and films share: the caller's own tasks, and their files."""
 
+import re
+
 from django.conf import settings
 from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
@@ -11,6 +13,8 @@ from gateway.models import MediaFile, MediaTask
 from gateway.rest import GatewayView
 from gateway.shapes import Json
 from licences.errors import NotAllowed
+
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
 
 class MediaView(GatewayView):
@@ -59,8 +63,15 @@ def task_not_found(kind: str, task_id: str) -> ApiError:
 
 
 def base_of(request: Request) -> str:
-    """Scheme and host for links, as the operator says or as the caller sees them."""
-    return settings.TOKENS_PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    """Scheme and host for links, as the operator says or as the caller sees them.
+
+    Not Django's `get_host()`: the API answers under any name, and only the caller sees the link.
+    """
+    if settings.TOKENS_PUBLIC_URL:
+        return str(settings.TOKENS_PUBLIC_URL)
+    given = request.META.get("HTTP_HOST", "")
+    server = f"{request.META['SERVER_NAME']}:{request.META['SERVER_PORT']}"
+    return f"{request.scheme}://{given if _HOST.fullmatch(given) else server}"
 
 
 def is_asked(request: Request, name: str) -> bool:

@@ -48,6 +48,28 @@ async def test_a_link_shows_the_picture_to_anyone_for_a_while(site: Site) -> Non
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_links_lead_where_the_caller_came_from_or_where_the_operator_says(
+    site: Site, settings: Any
+) -> None:
+    site.upstream.default = images(png())
+    settings.ALLOWED_HOSTS = ["console.example"]
+    headers = {**site.headers(), "Host": "api.example:8443"}
+
+    async def url() -> str:
+        body = {"model": "m-1", "prompt": "a cat", "response_format": "url"}
+        path = "/acme/v1/images/generations"
+        response = await site.client.post(path, json=body, headers=headers)
+        found: str = response.json()["data"][0]["url"]
+        return found
+
+    link = await url()
+    assert link.startswith("http://api.example:8443/media/")
+    path = link.removeprefix("http://api.example:8443")
+    assert (await site.client.get(path, headers={"Host": "api.example:8443"})).content == png()
+    settings.TOKENS_PUBLIC_URL = "https://tokens.example.org"
+    assert (await url()).startswith("https://tokens.example.org/media/")
+
+
 async def test_a_task_answers_at_once_and_shows_its_pictures_later(site: Site) -> None:
     site.upstream.default = images(png(), png(colour="blue"))
 
