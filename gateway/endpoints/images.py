@@ -47,6 +47,7 @@ class _Images(MediaView):
                 code="timeout",
                 headers={"x-should-retry": "false"},
             )
+        self.entry.attempts = ended.attempts
         if ended.state == TaskState.FAILED:
             raise answers.error_of(ended)
         files = await self.files(ended)

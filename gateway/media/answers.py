@@ -17,7 +17,7 @@ _STATUSES = {
     TaskState.COMPLETED: "completed",
     TaskState.FAILED: "failed",
 }
-_DEFAULT_SIZE = "1280x720"
+_DEFAULT_SIZE = "720x1280"  # as OpenAI's own; until the platform or the film says
 _DEFAULT_SECONDS = "4"
 _IMAGE_FACTS = ("background", "quality", "size", "usage")
 
