@@ -29,7 +29,9 @@ def status_of(task: MediaTask) -> str:
 
 def error_of(task: MediaTask) -> ApiError:
     """A failed task's error, as a caller who waited for it is told."""
-    headers = {} if task.submitted_at is None else {"x-should-retry": "false"}
+    headers = dict(task.facts.get("headers") or {})
+    if task.submitted_at is not None:
+        headers["x-should-retry"] = "false"
     return ApiError(
         task.error_status or 500,
         task.error_message,

@@ -141,6 +141,8 @@ def fail(task: MediaTask, ended: Ended, record: Record, *, frees_key: bool) -> b
     """End it badly, unless it has ended. `frees_key`: nothing was made, so a repetition may try."""
     with transaction.atomic():
         fields = {**ended.fields(), **end()}
+        if ended.error.headers:  # such as Retry-After, for a caller who waits
+            fields["facts"] = {**task.facts, "headers": ended.error.headers}
         if frees_key:
             fields["idempotency_key"] = ""
         done = move(task, *(s for s in TaskState if s not in ENDED), **fields)

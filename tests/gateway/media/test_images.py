@@ -9,6 +9,7 @@ from gateway.models import MediaFile, MediaTask
 from tests import openai_schema
 from tests.gateway.conftest import Site
 from tests.gateway.media.pictures import base64_of, images, png
+from tests.upstreams import answer
 
 
 async def make(site: Site, **over: Any) -> Any:
@@ -35,6 +36,17 @@ async def test_a_picture_is_made_while_the_caller_waits(site: Site) -> None:
         "images.generations",
     )
     assert response.headers["x-request-id"] == record.request_id
+
+
+async def test_a_busy_platform_says_when_to_come_back(site: Site) -> None:
+    site.upstream.default = answer({"error": {"message": "Slow down."}}, 429, retry_after="7")
+
+    response = await make(site)
+
+    openai_schema.error(response.json())
+    assert response.status_code == 429
+    assert response.headers["retry-after"] == "7"
+    assert "x-should-retry" not in response.headers
 
 
 async def test_a_link_shows_the_picture_to_anyone_for_a_while(site: Site) -> None:
