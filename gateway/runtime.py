@@ -101,7 +101,9 @@ class Gateway:
         self.register = Register(django_settings.TOKENS_LICENCE_PEPPER.encode())
         self.upstream = upstream or Upstream()
         self.model_names = ModelNames(self.upstream)
-        self.media = Studio(self.catalogue, self.upstream, self.note_failure)
+        self.media = Studio(
+            self.catalogue, self.upstream, self.note_failure, self.in_database_thread
+        )
         self.journal = Journal(folder)
         self.booking = Booking(folder, self.journal)
         self._live_calls = Live()

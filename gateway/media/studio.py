@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, connections
+from django.db import OperationalError
 
 from gateway.fetch import Fetcher
 from gateway.media.results import Results
@@ -25,6 +25,7 @@ from platforms.routes import CredentialSpec
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 _PAUSES_S = (0.1, 0.5, 2.0, 5.0)
 LOOK_S = 1.0  # how soon the end of a task is seen that another process works on
 
@@ -37,12 +38,13 @@ class Studio:
         catalogue: Catalogue,
         upstream: Upstream,
         note_failure: Callable[[CredentialSpec, Failure], None],
+        run: InThread,
     ) -> None:
+        """`run`: runs a query in the gateway's own database thread."""
         self.fetcher = Fetcher(settings.TOKENS_FETCH_ALLOW)
         self.store = Store(Path(settings.FILE_UPLOAD_TEMP_DIR))
         results = Results(upstream, self.store, self.fetcher, settings.TOKENS_MAX_MEDIA_FILE)
-        # One thread: SQLite has one writer, and on PostgreSQL a step's query takes a millisecond.
-        self._database = ThreadPoolExecutor(1, thread_name_prefix="tokens-media")
+        self._run = run
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self.tools = Tools(
             catalogue=catalogue,
@@ -57,13 +59,9 @@ class Studio:
         self.worker = Worker(self.tools)
 
     async def database(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Run a query in the studio's own thread."""
-
-        def run() -> T:
-            close_old_connections()
-            return work(*args, **named)
-
-        return await asyncio.get_running_loop().run_in_executor(self._database, run)
+        """Run a query in the database's thread."""
+        found: T = await self._run(partial(work, *args, **named))
+        return found
 
     async def _patiently(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
         """The same for a step: what a platform has accepted must not be lost to a locked row."""
@@ -99,8 +97,6 @@ class Studio:
         """Let steps that must not be cut off come to their end, and close everything."""
         await self.worker.aclose(seconds)
         await self.fetcher.aclose()
-        await self.database(connections.close_all)
-        self._database.shutdown(wait=False, cancel_futures=True)
 
     def _ended(self, task_id: str) -> None:
         for event in self._waiting.get(task_id, ()):

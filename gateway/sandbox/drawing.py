@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 from PIL import Image, ImageDraw
 
@@ -18,9 +18,8 @@ from gateway.sandbox import lettering
 from gateway.sandbox.checks import Refused
 from gateway.sandbox.forms import File
 from gateway.sandbox.lettering import Box
+from gateway.sandbox.looks import Look
 
-Format = Literal["png", "jpeg", "webp"]
-FORMATS: tuple[Format, ...] = ("png", "jpeg", "webp")
 THUMBNAIL = 512  # pixels of the larger side; more is never shown
 MAX_PIXELS = 64_000_000  # of an input picture; unpacked, that is a quarter of a gigabyte
 _BROKEN = (
@@ -35,18 +34,6 @@ _BROKEN = (
     Image.DecompressionBombWarning,
 )
 """What Pillow raises for files that are damaged; it has no exception of its own for that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a picture is to be."""
-
-    width: int
-    height: int
-    format: Format = "png"
-    compression: int = 100
-    """Quality of jpeg and webp, 0 to 100."""
-    transparent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,18 @@ import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 
-from gateway.sandbox import drawing, replies
+from gateway.sandbox import replies
 from gateway.sandbox.answers import Answer, Asked, error, failed, too_many, unknown_model
 from gateway.sandbox.checks import Refused
-from gateway.sandbox.drawing import FORMATS, Format, Look, Seen
 from gateway.sandbox.forms import MAX_PROMPT, File, Given, given, referred
+from gateway.sandbox.looks import FORMATS, Format, Look
+
+if TYPE_CHECKING:
+    from gateway.sandbox.drawing import Seen
 
 MAX_PICTURES = 10  # values of `n`, as OpenAI's own limit
 MAX_INPUTS = 16  # as OpenAI's own limit
@@ -140,6 +144,8 @@ async def _answer(asked: Asked, order: _Order) -> Answer:
 
 
 def _made(order: _Order, created: int) -> Answer:
+    from gateway.sandbox import drawing  # loads Pillow: see looks.py
+
     inputs = [drawing.seen(file) for file in order.inputs]
     _check_mask(order.inputs, inputs)
     encode = _SPOILT.get(order.model, _base64)
@@ -159,7 +165,7 @@ def _made(order: _Order, created: int) -> Answer:
     return Answer((orjson.dumps(body),))
 
 
-def _check_mask(files: Sequence[File], inputs: Sequence[Seen]) -> None:
+def _check_mask(files: Sequence[File], inputs: Sequence["Seen"]) -> None:
     if not files or not files[-1].name.startswith("mask"):
         return
     (width, height), first = inputs[-1].size, inputs[0].size
@@ -168,7 +174,7 @@ def _check_mask(files: Sequence[File], inputs: Sequence[Seen]) -> None:
         raise Refused(f"'mask' has {width}x{height} pixels; {right}.", "mask")
 
 
-def _usage(order: _Order, inputs: Sequence[Seen]) -> dict[str, object]:
+def _usage(order: _Order, inputs: Sequence["Seen"]) -> dict[str, object]:
     text = len(replies.tokens(order.prompt))
     read = sum(_tokens(*one.thumbnail.size) for one in inputs)
     made = order.n * _tokens(order.look.width, order.look.height)

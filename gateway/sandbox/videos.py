@@ -21,12 +21,11 @@ from typing import Any
 
 import orjson
 
-from gateway.sandbox import drawing
 from gateway.sandbox.answers import Answer, Asked, Pace, error, too_many, unknown_model
 from gateway.sandbox.checks import Refused
-from gateway.sandbox.drawing import Look
 from gateway.sandbox.forms import MAX_PROMPT, File, Given, given, referred
 from gateway.sandbox.images import HTML
+from gateway.sandbox.looks import Look
 
 MODELS = (
     "sandbox-video",
@@ -86,7 +85,7 @@ async def create(asked: Asked) -> Answer:
     if model not in MODELS:
         return unknown_model(model)
     for reference in references:
-        await asyncio.to_thread(drawing.seen, reference)
+        await asyncio.to_thread(_look_at, reference)
     return _video(_film(asked, model, size, seconds, prompt), "queued")
 
 
@@ -141,7 +140,7 @@ async def content(asked: Asked) -> Answer:
     if variant == "thumbnail":
         width, height = (int(side) // 4 for side in film.size.split("x"))
         look = Look(width, height, "webp", compression=80)
-        picture = await asyncio.to_thread(drawing.drawn, look, film.prompt, "sandbox")
+        picture = await asyncio.to_thread(_thumbnail, look, film.prompt)
         return Answer((picture,), content_type="image/webp")
     if film.model == "sandbox-video-html":
         return Answer((HTML,), content_type="text/html")
@@ -243,3 +242,16 @@ def _known(id: str) -> Film | None:
         return None
     remixed_from = _PREFIX + before if before else None
     return Film(id, created_ms, model, size, seconds, prompt, remixed_from)
+
+
+def _look_at(reference: File) -> None:
+    """Raise Refused where it is no whole picture."""
+    from gateway.sandbox import drawing  # loads Pillow: see looks.py
+
+    drawing.seen(reference)
+
+
+def _thumbnail(look: Look, prompt: str) -> bytes:
+    from gateway.sandbox import drawing  # loads Pillow: see looks.py
+
+    return drawing.drawn(look, prompt, "sandbox")
