@@ -20,6 +20,7 @@ from gateway.protocols.base import (
     film_facts,
     loads,
     refined,
+    refuse_mask,
     refuse_options,
     shape_of,
     without,
@@ -28,7 +29,6 @@ from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_media import (
     failure_of,
     has_picture,
-    id_of,
     no_picture,
     picture,
     status_of,
@@ -69,12 +69,7 @@ class Ark(OpenAI):
 
         That way is taken where the caller asks for it by `sequential_image_generation`.
         """
-        if images.mask is not None:
-            raise BadRequest(
-                "Ark edits whole pictures and takes no 'mask'. Leave it out, and say in the prompt "
-                "what is to change.",
-                param="mask",
-            )
+        refuse_mask(images, "Ark")
         refuse_options(images.options, FOREIGN, "Ark")
         fields: dict[str, Json] = {"model": route.upstream_model, "prompt": images.prompt}
         fields |= without(images.options, (*FOREIGN, *UNSENT))
@@ -141,10 +136,7 @@ class Ark(OpenAI):
     @override
     def _ordered(self, body: bytes) -> Progress:
         """The answer that accepts a film's task; it says its id and no more."""
-        task = loads(body)
-        if not task.get("id") and (failure := self.error_in(task)):
-            raise failure
-        return Progress("queued", id_of(task, "id"))
+        return self.accepted(body, "id")
 
     def _pictures(self, body: bytes) -> Progress:
         """Those that were made; what failed beside them is not told, as it is not paid."""

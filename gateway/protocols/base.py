@@ -136,6 +136,16 @@ def refuse_options(options: Mapping[str, Json], names: Collection[str], platform
             )
 
 
+def refuse_mask(images: Images, editor: str) -> None:
+    """Refuse a mask; `editor`: who takes none, to begin a sentence with. Raises BadRequest."""
+    if images.mask is not None:
+        raise BadRequest(
+            f"{editor} takes no 'mask' and edits whole pictures. Leave it out, and say in the "
+            "prompt what is to change.",
+            param="mask",
+        )
+
+
 def pixels(size: str) -> tuple[int, int] | None:
     """Width and height of `1024x768`, also spelled `1024*768`; None where it is something else."""
     width, found, height = size.lower().replace("*", "x").partition("x")

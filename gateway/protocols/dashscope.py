@@ -22,6 +22,7 @@ from gateway.protocols.base import (
     loads,
     pixels,
     refined,
+    refuse_mask,
     refuse_options,
     shape_of,
     without,
@@ -219,12 +220,8 @@ def _starred(size: str) -> str:
 def _check_pictures(images: Images, route: Route, family: Family) -> None:
     """Raises BadRequest where the model cannot do with the pictures, or without them."""
     one = "imageedit" in route.upstream_model.lower()
-    if images.mask is not None and not one:
-        raise BadRequest(
-            f"The model “{route.model}” takes no 'mask': it edits whole pictures. Leave it out, "
-            "and say in the prompt what is to change.",
-            param="mask",
-        )
+    if not one:
+        refuse_mask(images, f"The model “{route.model}”")
     takes: dict[Family, tuple[int, int, str]] = {
         "text": (0, 0, "makes pictures from words alone"),
         "edit": (1, 1 if one else 16, "edits one picture" if one else "edits pictures"),

@@ -12,7 +12,6 @@ import orjson
 from typing_extensions import override
 
 from gateway.bodies import Embedded, json_body
-from gateway.errors import BadRequest
 from gateway.jobs import Images, JobKind, Plan, Progress, Result, Video
 from gateway.protocols.base import (
     FOREIGN,
@@ -22,6 +21,7 @@ from gateway.protocols.base import (
     nearest_ratio,
     pixels,
     refuse,
+    refuse_mask,
     refuse_options,
     shape_of,
     without,
@@ -85,12 +85,7 @@ class Gemini(Protocol):
     @override
     def images(self, images: Images, route: Route) -> Plan:
         """One call for each picture: there is one in an answer."""
-        if images.mask is not None:
-            raise BadRequest(
-                "Gemini edits whole pictures and takes no 'mask'. Leave it out, and say in the "
-                "prompt what is to change.",
-                param="mask",
-            )
+        refuse_mask(images, "Gemini")
         refuse_options(images.options, FOREIGN, "Gemini")
         options = without(images.options, (*FOREIGN, *_UNSENT))
         shape = _shape(images.size) if images.size else {}

@@ -117,6 +117,13 @@ class OpenAIMedia(Protocol):
             strange=progress.strange,
         )
 
+    def accepted(self, body: bytes, name: str) -> Progress:
+        """An answer that accepts a job and says its id, as `name`, and no more. Raises Failure."""
+        job = loads(body)
+        if not job.get(name) and (failure := self.error_in(job)):
+            raise failure
+        return Progress("queued", id_of(job, name))
+
     def pictures(self, body: bytes) -> Progress:
         """An ImagesResponse. Raises Failure where no picture is in it."""
         answer = loads(body)

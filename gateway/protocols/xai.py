@@ -19,6 +19,7 @@ from gateway.protocols.base import (
     nearest_ratio,
     pixels,
     refuse,
+    refuse_mask,
     refuse_options,
     shape_of,
     without,
@@ -27,7 +28,6 @@ from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_media import (
     failure_of,
     has_picture,
-    id_of,
     no_picture,
     percent_of,
     picture,
@@ -63,12 +63,7 @@ class XAI(OpenAI):
 
     @override
     def images(self, images: Images, route: Route) -> Plan:
-        if images.mask is not None:
-            raise BadRequest(
-                "xAI edits whole pictures and takes no 'mask'. Leave it out, and say in the prompt "
-                "what is to change.",
-                param="mask",
-            )
+        refuse_mask(images, "xAI")
         refuse_options(images.options, _FOREIGN, "xAI")
         fields: dict[str, Json] = {"model": route.upstream_model, "prompt": images.prompt}
         if images.n != 1:
@@ -155,10 +150,7 @@ class XAI(OpenAI):
     @override
     def _ordered(self, body: bytes) -> Progress:
         """The answer that accepts a film; it says its id and no more."""
-        job = loads(body)
-        if not job.get("request_id") and (failure := self.error_in(job)):
-            raise failure
-        return Progress("queued", id_of(job, "request_id"))
+        return self.accepted(body, "request_id")
 
     def _pictures(self, body: bytes) -> Progress:
         """Those that may be shown."""

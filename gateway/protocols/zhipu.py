@@ -14,7 +14,7 @@ from gateway.bodies import Embedded, json_body
 from gateway.jobs import Images, JobKind, Plan, Progress, Result, Status, Video
 from gateway.protocols.base import FOREIGN, loads, refuse_options, without
 from gateway.protocols.openai import OpenAI
-from gateway.protocols.openai_media import failure_of, id_of, status_of
+from gateway.protocols.openai_media import failure_of, status_of
 from gateway.shapes import Failure, FailureKind, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 
@@ -115,12 +115,11 @@ class Zhipu(OpenAI):
     @override
     def _ordered(self, body: bytes) -> Progress:
         """The answer that accepts a job; it says its id and that it is processed."""
+        progress = self.accepted(body, "id")
         job = loads(body)
-        if not job.get("id") and (failure := self.error_in(job)):
-            raise failure
         if job.get("task_status") == "FAIL":
             return Progress("failed", failure=_refined(failure_of(job.get("error"), "failed")))
-        return Progress("queued", id_of(job, "id"))
+        return progress
 
 
 def _results(kind: JobKind, job: Mapping[str, Json]) -> tuple[Result, ...]:
