@@ -9,7 +9,8 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from gateway.sandbox import drawing
-from gateway.sandbox.drawing import Look, Seen
+from gateway.sandbox.drawing import Seen
+from gateway.sandbox.looks import Look
 from tests import openai_schema
 from tests.gateway.sandbox.asking import ask, client, picture
 from tests.gateway.sandbox.painting import (
