@@ -5,7 +5,12 @@ from licences.holders import Holder
 from platforms.catalogue import Catalogue
 from platforms.routes import Kind, Route
 
-_PLURALS = {"chat": "chat models", "image": "models that make images", "video": "video models"}
+_PLURALS = {
+    "chat": "chat models",
+    "image": "models that make images",
+    "video": "video models",
+    "embedding": "embedding models",
+}
 
 
 def allowed_route(catalogue: Catalogue, holder: Holder, slug: str, model: str, kind: Kind) -> Route:

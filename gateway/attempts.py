@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gateway.protocols import PROTOCOLS
+from gateway.retry import VERDICTS
 from gateway.shapes import Failure, UpstreamRequest
 from gateway.upstream import Upstream
 from gateway.wires import UpstreamResponse
@@ -24,6 +25,17 @@ def tries(platform: PlatformSpec) -> Iterator[CredentialSpec]:
         yield chosen
         left.remove(chosen)
     yield left[0]
+
+
+def following(
+    order: Iterator[CredentialSpec], credential: CredentialSpec, failure: Failure
+) -> CredentialSpec:
+    """The credential to try next after this failure. Raises the failure where there is none."""
+    again = VERDICTS[failure.kind].again
+    chosen = next(order, credential if again == "same" else None) if again != "never" else None
+    if chosen is None:
+        raise failure
+    return chosen
 
 
 async def send(

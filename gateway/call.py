@@ -11,12 +11,11 @@ from typing import TypeVar
 
 from gateway import parts, relay
 from gateway.admission import allowed_route
-from gateway.attempts import scrub, send, tries
+from gateway.attempts import following, scrub, send, tries
 from gateway.client import Client
 from gateway.faces import openai
 from gateway.models import Outcome
 from gateway.protocols import PROTOCOLS
-from gateway.retry import VERDICTS
 from gateway.runtime import Gateway
 from gateway.shapes import Answer, Chat, Exchange, Failure, Reply, Usage, usage_object
 from gateway.sse import DONE
@@ -164,14 +163,10 @@ class _Call:
                     return await use(await self._send(credential), watch)
             except Failure as failure:
                 scrub(failure, credential)
-                verdict = VERDICTS[failure.kind]
                 self.gateway.note_failure(credential, failure)
-                if verdict.again == "never" or entry.attempts >= most or watch.is_over:
+                if entry.attempts >= most or watch.is_over:
                     raise
-                following = next(order, credential if verdict.again == "same" else None)
-                if following is None:
-                    raise
-                credential = following
+                credential = following(order, credential, failure)
 
     async def _send(self, credential: CredentialSpec) -> UpstreamResponse:
         """The answer of one upstream call, if it is a good one. Raises Failure."""

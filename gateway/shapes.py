@@ -165,3 +165,13 @@ class Exchange:
     """A fresh one for a stream."""
     chunks: Callable[[Answer, Reply], list[dict[str, Json]]]
     """A whole answer as chunks, for upstreams that answer a stream's request with a whole body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One upstream call that is answered whole, described but not made."""
+
+    request: UpstreamRequest
+    read: Callable[[bytes], tuple[dict[str, Json], Usage | None]]
+    """A whole body to OpenAI's shape, and what it used where the upstream says so. Raises
+    Failure."""

@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from gateway.endpoints.embeddings import Embeddings
 from gateway.endpoints.images import ImageEdits, ImageGenerations, ImageTask
 from gateway.endpoints.media_files import MediaFileContent
 from gateway.endpoints.model_list import Model, ModelList
@@ -11,6 +12,7 @@ from gateway.rest import UnknownPath
 urlpatterns = [
     path("<str:platform>/v1/models", ModelList.as_view()),
     path("<str:platform>/v1/models/<path:model>", Model.as_view()),
+    path("<str:platform>/v1/embeddings", Embeddings.as_view()),
     path("<str:platform>/v1/images/generations", ImageGenerations.as_view()),
     path("<str:platform>/v1/images/edits", ImageEdits.as_view()),
     path("<str:platform>/v1/images/<str:task_id>", ImageTask.as_view()),

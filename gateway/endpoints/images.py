@@ -11,8 +11,8 @@ from gateway.errors import ApiError
 from gateway.faces.media import read_images
 from gateway.media import answers, orders
 from gateway.media.orders import Order
-from gateway.media.reading import fields_of
 from gateway.models import MediaTask, TaskState
+from gateway.reading import fields_of
 
 
 class _Images(MediaView):

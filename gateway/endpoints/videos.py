@@ -17,9 +17,9 @@ from gateway.jobs import Remix
 from gateway.media import answers, orders, removal
 from gateway.media.links import link
 from gateway.media.orders import Order
-from gateway.media.reading import fields_of
 from gateway.media.serving import gone, serve
 from gateway.models import ENDED, MediaTask, TaskState
+from gateway.reading import fields_of
 from licences.errors import NotAllowed
 
 MAX_PAGE = 100

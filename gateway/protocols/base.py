@@ -7,11 +7,12 @@ import orjson
 
 from gateway.errors import BadRequest
 from gateway.jobs import Images, JobKind, Plan, Progress, Video
-from gateway.shapes import Chat, Exchange, Failure, FailureKind, Json, UpstreamRequest
+from gateway.shapes import Chat, Described, Exchange, Failure, FailureKind, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 
 _ENDPOINTS = {
     "chat": "chat",
+    "embeddings": "embeddings",
     "images": "making images",
     "edits": "editing images",
     "video": "making videos",
@@ -56,6 +57,10 @@ class Protocol:
     def chat(self, chat: Chat, route: Route) -> Exchange:
         """Describe the upstream call for this chat. Raises BadRequest on what it cannot say."""
         self.unsupported(route.platform, "chat")
+
+    def embeddings(self, asked: dict[str, Json], route: Route) -> Described:
+        """Describe the call that embeds texts. Raises BadRequest on what it cannot say."""
+        self.unsupported(route.platform, "embeddings")
 
     def images(self, images: Images, route: Route) -> Plan:
         """Describe the call that makes or edits pictures. Raises BadRequest."""

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import orjson
 from typing_extensions import override
 
-from gateway.protocols.base import kind_of
+from gateway.protocols.base import kind_of, loads
 from gateway.protocols.openai_media import OpenAIMedia
 from gateway.shapes import (
     Answer,
     Chat,
+    Described,
     Exchange,
     Failure,
     FailureKind,
@@ -92,6 +93,31 @@ class OpenAI(OpenAIMedia):
             reader=lambda reply: OpenAIReader(reply, shows_usage=shows_usage),
             chunks=as_chunks,
         )
+
+    @override
+    def embeddings(self, asked: dict[str, Json], route: Route) -> Described:
+        """The client's own body; floats and base64 are answered as they come."""
+        body = {**asked, "model": route.upstream_model}
+        return Described(
+            UpstreamRequest("POST", "/embeddings", orjson.dumps(body)),
+            lambda body: self._embeddings(body, route.model),
+        )
+
+    def _embeddings(self, body: bytes, model: str) -> tuple[dict[str, Json], Usage | None]:
+        answer = loads(body)
+        if failure := self.error_in(answer):
+            raise failure
+        rows = answer.get("data")
+        if not isinstance(rows, list) or not rows:
+            raise Failure("broken", "The platform's answer has no 'data'.")
+        for index, row in enumerate(rows):
+            if not isinstance(row, dict) or not isinstance(row.get("embedding"), list | str):
+                raise Failure("broken", f"The platform's answer has no 'data[{index}].embedding'.")
+            row.setdefault("index", index)
+            row["object"] = "embedding"
+        answer["object"] = "list"
+        answer["model"] = model
+        return answer, read_usage(answer.get("usage"))
 
     @override
     def model_names(self, body: bytes) -> list[str]:

@@ -12,12 +12,12 @@ import httpx
 import orjson
 from typing_extensions import override
 
-from gateway.sandbox import chat, images, videos
+from gateway.sandbox import chat, embeddings, images, videos
 from gateway.sandbox.answers import Answer, Asked, Pace, error
 from gateway.sandbox.checks import Refused
 
 Endpoint = Callable[[Asked], Answer | Awaitable[Answer]]
-MODELS = (*chat.MODELS, *images.MODELS, *videos.MODELS)
+MODELS = (*chat.MODELS, *embeddings.MODELS, *images.MODELS, *videos.MODELS)
 
 
 def now_ms() -> int:
@@ -33,6 +33,7 @@ def _models(_asked: Asked) -> Answer:
 _ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/v1/chat/completions"): chat.completions,
     ("GET", "/v1/models"): _models,
+    ("POST", "/v1/embeddings"): embeddings.create,
     ("POST", "/v1/images/generations"): images.generations,
     ("POST", "/v1/images/edits"): images.edits,
     ("POST", "/v1/videos"): videos.create,

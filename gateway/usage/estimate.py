@@ -29,6 +29,15 @@ def usage(chat: Chat, completion_bytes: int) -> Usage:
     )
 
 
+def embedding_usage(given: Any) -> Usage:
+    """What embedding these texts, or lists of tokens, used."""
+    if isinstance(given, str):
+        return Usage(prompt_tokens=tokens(len(given.encode("utf-8", "replace"))))
+    if given and isinstance(given[0], int):
+        return Usage(prompt_tokens=len(given))
+    return Usage(prompt_tokens=sum(embedding_usage(one).prompt_tokens for one in given))
+
+
 def prompt_tokens(chat: Chat) -> int:
     """Tokens of a request: its messages, its parts, its tools."""
     size, count = 0, 0

@@ -218,3 +218,22 @@ def test_readme_snippet(live: Server, capsys: pytest.CaptureFixture[str]) -> Non
     exec(snippet, {})  # the reader's own words
 
     assert "You said: Hello" in capsys.readouterr().out
+
+
+def test_embeddings(client: OpenAI) -> None:
+    near, far = "the cat sat on the mat", "stocks fell sharply today"
+
+    def likeness(one: list[float], other: list[float]) -> float:
+        return sum(a * b for a, b in zip(one, other, strict=True))
+
+    answer = client.embeddings.create(
+        model="sandbox-embedding", input=["a cat on a mat", near, far], dimensions=128
+    )
+    floats = client.embeddings.create(
+        model="sandbox-embedding", input=near, dimensions=128, encoding_format="float"
+    )
+
+    vectors = [row.embedding for row in answer.data]
+    assert likeness(vectors[0], vectors[1]) > likeness(vectors[0], vectors[2])
+    assert floats.data[0].embedding == pytest.approx(vectors[1])
+    assert answer.usage.total_tokens > 10

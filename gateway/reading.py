@@ -1,4 +1,4 @@
-"""A media call's body, in JSON or as a form, as one set of fields. Blocks: run it in a thread."""
+"""A call's body, in JSON or as a form, as one set of fields. Blocks: run big ones in a thread."""
 
 import orjson
 from django.core.exceptions import (
