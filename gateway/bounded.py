@@ -17,7 +17,7 @@ from gateway.http import Answering
 from gateway.runtime import Gateway
 from gateway.watch import Receive
 
-_API = re.compile(r"/([^/]+)/v1/(images|videos|embeddings)?")
+_API = re.compile(r"/(?:([^/]+)/)?v1/(images|videos|embeddings)?")
 _WITH_BODY = ("POST", "PUT", "PATCH")
 SLOWER = 10
 """Pictures may take so many times longer to arrive than a chat's words."""
@@ -50,7 +50,7 @@ class Bounded:
             explained = explain(error)
             if explained.code == "internal_error":
                 raise
-            await self._refuse(gateway, client, match[1], explained)
+            await self._refuse(gateway, client, match[1] or "", explained)
         return None
 
     async def _refuse(

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from gateway import parts, relay
-from gateway.admission import allowed_route
+from gateway.admission import admitted
 from gateway.attempts import following, scrub, send, tries
 from gateway.client import Client
 from gateway.faces import openai
@@ -35,11 +35,8 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, holder: Holder, c
 
     Raises what `errors.explain` explains, before the first byte or in the middle of a stream.
     """
-    entry.model = chat["model"]
     entry.stream = bool(chat.get("stream"))
-    entry.route = route = allowed_route(
-        gateway.catalogue, holder, entry.platform, chat["model"], "chat"
-    )
+    entry.route = route = admitted(gateway.catalogue, holder, entry, chat["model"], "chat")
     await parts.take(chat, gateway.media.fetcher, gateway.settings.max_chat_body)
     exchange = PROTOCOLS[route.platform.protocol].chat(chat, route)
     reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)

@@ -178,6 +178,14 @@ def _platform_unknown(error: platforms.PlatformUnknown) -> ApiError:
 
 
 def _model_unknown(error: platforms.ModelUnknown) -> ApiError:
+    if not error.slug:
+        return ApiError(
+            404,
+            f"There is no model “{error.model}” here that this licence may call. Write it as "
+            "platform/model; GET /v1/models lists them.",
+            code="model_not_found",
+            param="model",
+        )
     return ApiError(
         404,
         f"The platform “{error.slug}” has no model “{error.model}” here. "

@@ -60,7 +60,7 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer, with the request's id in the header and one line in the access log."""
         self.gateway = await Gateway.current()
-        platform = kwargs.get("platform", "")
+        platform = kwargs.get("platform") or ""
         journal = self.gateway.journal if self.booked else None
         self.entry = Entry(self.endpoint, platform, journal=journal, access=self.gateway.access)
         try:

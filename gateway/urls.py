@@ -1,6 +1,11 @@
-"""Django paths to the endpoints that do not stream. What streams is in routing.py."""
+"""Django paths to the endpoints that do not stream. What streams is in routing.py.
 
-from django.urls import path, re_path
+Each is there twice: for a platform that the path names, and for one that the model names.
+"""
+
+from typing import Any
+
+from django.urls import URLPattern, path, re_path
 
 from gateway.endpoints.embeddings import Embeddings
 from gateway.endpoints.images import ImageEdits, ImageGenerations, ImageTask
@@ -9,17 +14,27 @@ from gateway.endpoints.model_list import Model, ModelList
 from gateway.endpoints.videos import Video, VideoContent, VideoRemix, Videos
 from gateway.rest import UnknownPath
 
+_API: dict[str, Any] = {
+    "models": ModelList,
+    "models/<path:model>": Model,
+    "embeddings": Embeddings,
+    "images/generations": ImageGenerations,
+    "images/edits": ImageEdits,
+    "images/<str:task_id>": ImageTask,
+    "videos": Videos,
+    "videos/<str:task_id>": Video,
+    "videos/<str:task_id>/remix": VideoRemix,
+    "videos/<str:task_id>/content": VideoContent,
+}
+
+
+def _paths() -> list[URLPattern]:
+    bare = [path(f"v1/{end}", view.as_view(), {"platform": ""}) for end, view in _API.items()]
+    return bare + [path(f"<str:platform>/v1/{end}", view.as_view()) for end, view in _API.items()]
+
+
 urlpatterns = [
-    path("<str:platform>/v1/models", ModelList.as_view()),
-    path("<str:platform>/v1/models/<path:model>", Model.as_view()),
-    path("<str:platform>/v1/embeddings", Embeddings.as_view()),
-    path("<str:platform>/v1/images/generations", ImageGenerations.as_view()),
-    path("<str:platform>/v1/images/edits", ImageEdits.as_view()),
-    path("<str:platform>/v1/images/<str:task_id>", ImageTask.as_view()),
-    path("<str:platform>/v1/videos", Videos.as_view()),
-    path("<str:platform>/v1/videos/<str:task_id>", Video.as_view()),
-    path("<str:platform>/v1/videos/<str:task_id>/remix", VideoRemix.as_view()),
-    path("<str:platform>/v1/videos/<str:task_id>/content", VideoContent.as_view()),
+    *_paths(),
     path("media/<str:name>", MediaFileContent.as_view()),
-    re_path(r"^(?P<platform>[^/]+)/v1(?:/.*)?$", UnknownPath.as_view()),
+    re_path(r"^(?:(?P<platform>[^/]+)/)?v1(?:/.*)?$", UnknownPath.as_view()),
 ]

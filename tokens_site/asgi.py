@@ -24,7 +24,7 @@ from gateway.watch import Receive  # noqa: E402
 # two ways. A model's id may hold an encoded slash (org%2Fname), which SDKs send.
 _ODD = re.compile(rb"//|/\.\.?(?:/|$)|%5c|%2e|%00|[\\\x00-\x1f]", re.IGNORECASE)
 _SLASH = re.compile(rb"%2f", re.IGNORECASE)
-_MODEL = re.compile(rb"/[^/%]+/v1/models/.")
+_MODEL = re.compile(rb"/(?:[^/%]+/)?v1/models/.")
 
 
 class Entrance:

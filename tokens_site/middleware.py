@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
 from typing_extensions import override
 
-_API = re.compile(r"/(?:[^/]+/v1(?:/|$)|media/)")
+_API = re.compile(r"/(?:(?:[^/]+/)?v1(?:/|$)|media/)")
 
 
 class ConsoleMiddleware(CommonMiddleware):

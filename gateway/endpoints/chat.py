@@ -1,4 +1,7 @@
-"""POST /<platform>/v1/chat/completions, blocking and streamed: a plain ASGI callable."""
+"""POST /<platform>/v1/chat/completions, blocking and streamed: a plain ASGI callable.
+
+And /v1/chat/completions, where the model names the platform.
+"""
 
 from gateway import call
 from gateway.client import Client, Scope, Send
@@ -10,10 +13,10 @@ from gateway.watch import Receive
 
 
 async def chat(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a chat request; `scope` carries the platform's short name from the path."""
+    """Answer a chat request; `scope` carries the platform's short name, if the path has one."""
     gateway = await Gateway.current()
     client = Client(scope, receive, send)
-    platform = scope["url_route"]["kwargs"]["platform"]
+    platform = scope["url_route"]["kwargs"].get("platform", "")
     async with Answering(gateway, client, "chat", platform) as entry:
         if client.method != "POST":
             raise method_not_allowed(client.method, "POST")

@@ -3,7 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway.admission import allowed_route
+from gateway.admission import admitted
 from gateway.faces.embeddings import read_embeddings
 from gateway.once import once
 from gateway.protocols import PROTOCOLS
@@ -23,9 +23,8 @@ class Embeddings(GatewayView):
         holder = await self.authenticate(request)
         asked = read_embeddings(fields_of(request._request))
         entry = self.entry
-        entry.model = asked["model"]
-        entry.route = route = allowed_route(
-            self.gateway.catalogue, holder, platform, asked["model"], "embedding"
+        entry.route = route = admitted(
+            self.gateway.catalogue, holder, entry, asked["model"], "embedding"
         )
         call = PROTOCOLS[route.platform.protocol].embeddings(asked, route)
         answer, usage = await once(self.gateway, entry, route, call.request, call.read)

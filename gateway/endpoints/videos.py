@@ -20,7 +20,6 @@ from gateway.media.orders import Order
 from gateway.media.serving import gone, serve
 from gateway.models import ENDED, MediaTask, TaskState
 from gateway.reading import fields_of
-from licences.errors import NotAllowed
 
 MAX_PAGE = 100
 _UPSTREAM_KEEPS = timedelta(hours=20)  # most platforms show a film for a day
@@ -46,11 +45,9 @@ class Videos(MediaView):
         """OpenAI's list, newest first."""
         self.entry.forget_journal()
         holder = await self.authenticate(request)
-        self.gateway.catalogue.platform(platform)
-        if not holder.may_call(platform):
-            raise NotAllowed("platform", platform)
+        self.require_platform(holder, platform)
         limit, after, order = _page(request)
-        own = MediaTask.objects.filter(licence_id=holder.id, platform=platform, kind="video")
+        own = self.own_tasks(holder, platform, "video")
 
         def read() -> list[MediaTask] | None:
             ascending = order == "asc"
@@ -121,6 +118,9 @@ class VideoRemix(MediaView):
                 code="video_not_ready",
             )
         fields = await asyncio.to_thread(fields_of, request._request)
+        # Where the source is: a remix is made from what its platform has of it.
+        if not platform and fields.get("model"):
+            fields["model"] = str(fields["model"]).removeprefix(f"{source.platform}/")
         fields["model"] = fields.get("model") or source.model
         asked = read_video(fields, remix=True)
         holder = self.entry.holder

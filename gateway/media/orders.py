@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from gateway.admission import allowed_route
+from gateway.admission import admitted
 from gateway.bodies import Source
 from gateway.errors import BadRequest
 from gateway.faces.media import Asked
@@ -53,9 +53,8 @@ async def place(studio: Studio, entry: Entry, order: Order) -> MediaTask:
     A blocking order is begun at once by this process's own worker, an asynchronous one is queued.
     """
     asked = order.asked
-    entry.model = asked.model
-    entry.route = route = allowed_route(
-        studio.tools.catalogue, order.holder, entry.platform, asked.model, order.kind
+    entry.route = route = admitted(
+        studio.tools.catalogue, order.holder, entry, asked.model, order.kind
     )
     # Before any picture is fetched or stored: what the platform cannot make is refused now.
     shape = [Source(given.name, file=given.name, size=1) for given in asked.inputs]
@@ -109,7 +108,7 @@ def _row(studio: Studio, entry: Entry, order: Order, route: Route, digest: str) 
         licence_id=order.holder.id,
         licence_name=order.holder.name,
         platform=route.platform.slug,
-        model=tasks.storable(route.model),
+        model=tasks.storable(entry.model),
         upstream_model=tasks.storable(route.upstream_model),
         response_format=order.asked.response_format,
         blocking=blocking,
