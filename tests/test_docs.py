@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from gateway.protocols import PROTOCOLS
+from gateway.protocols.base import supports
 from gateway.retry import VERDICTS
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +61,20 @@ def test_the_retry_table_is_the_code() -> None:
         assert row in table, row
 
 
+def test_the_table_of_protocols_is_the_code() -> None:
+    head, _rule, *rows = re.findall(r"^\|.*\|$", read("docs/protocols.md"), re.MULTILINE)
+    endpoints = [cell.strip() for cell in head.strip("|").split("|")[1:]]
+    shown = {
+        cells[0].strip(" `"): [cell.strip() == "yes" for cell in cells[1:]]
+        for cells in (row.strip("|").split("|") for row in rows)
+    }
+
+    assert shown == {
+        name: [supports(protocol, endpoint) for endpoint in endpoints]
+        for name, protocol in PROTOCOLS.items()
+    }
+
+
 def test_both_readmes_show_the_same_commands() -> None:
     def blocks(name: str) -> list[str]:
         found: list[str] = re.findall(r"```(?:bash|python|js)\n(.*?)```", read(name), re.DOTALL)
@@ -68,7 +84,14 @@ def test_both_readmes_show_the_same_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "README.zh-CN.md", "docs/decisions/README.md", "docs/media.md"]
+    "name",
+    [
+        "README.md",
+        "README.zh-CN.md",
+        "docs/decisions/README.md",
+        "docs/media.md",
+        "docs/protocols.md",
+    ],
 )
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\((?!http|#)([^)#]+)", read(name))

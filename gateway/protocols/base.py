@@ -99,6 +99,14 @@ class Protocol:
         )
 
 
+def supports(protocol: Protocol, endpoint: str) -> bool:
+    """Whether a protocol has a method of its own for `chat`, `embeddings`, `images` or `video`.
+
+    Looked at the override itself, so that no flag can drift from the code.
+    """
+    return getattr(type(protocol), endpoint) is not getattr(Protocol, endpoint)
+
+
 def loads(body: bytes) -> dict[str, Json]:
     """An upstream's answer as a JSON object. Raises Failure."""
     try:
