@@ -1,50 +1,119 @@
-"""One try of a platform with one credential, for the admin's and the commands' tests."""
+"""One try of a platform with one credential, for the admin's and the commands' tests.
+
+First its list of models, or whether it answers at all; then, if that went well, a chat of one token
+with each mapped chat model.
+"""
 
 import asyncio
 import time
+from collections.abc import Awaitable
+from typing import TypeVar
 
-from gateway import model_names
+from gateway import attempts, model_names
 from gateway.attempts import scrub
+from gateway.errors import ApiError
 from gateway.protocols import PROTOCOLS
-from gateway.shapes import Failure, UpstreamRequest
+from gateway.relay import MISSHAPEN
+from gateway.shapes import Failure, Reply, UpstreamRequest
 from gateway.upstream import Upstream
 from platforms.catalogue import spec_of
-from platforms.models import Credential, Platform
-from platforms.probing import ProbeResult
-from platforms.routes import CredentialSpec, PlatformSpec
+from platforms.models import Credential, Kind, ModelMapping, Platform
+from platforms.probing import ModelResult, ProbeResult
+from platforms.routes import FREE, CredentialSpec, PlatformSpec, Route
 from platforms.secrets import SecretUnreadable
 
+T = TypeVar("T")
 TIMEOUT_S = 20.0
+MOST_MODELS = 20
+SIDE_BY_SIDE = 4
+_MAX_ANSWER = 2**20
 
 
 def probe(platform: Platform, credential: Credential | None) -> ProbeResult:
-    """Ask for the list of models; where there is none, whether the base URL answers. Blocks."""
+    """Ask for the list of models, and each mapped chat model for a token. Blocks."""
     started = time.monotonic()
     try:
         spec, key = spec_of(platform, credential)
     except SecretUnreadable as error:
         return ProbeResult(False, None, 0, str(error))
+    mapped = ModelMapping.objects.filter(platform_id=platform.pk, kind=Kind.CHAT, enabled=True)
+    names = mapped.order_by("public_name").values_list("public_name", "upstream_name")
     try:
-        names = asyncio.run(_ask(spec, key))
+        return asyncio.run(_probe(spec, key, list(names[:MOST_MODELS]), started))
     except Failure as failure:
         scrub(failure, key)
         detail = f"{failure.kind}: {failure.message}"
         return ProbeResult(False, failure.status, _since_ms(started), detail)
-    detail = f"{len(names)} models listed" if spec.models_path else "answers; it lists no models"
-    return ProbeResult(True, 200, _since_ms(started), detail, names)
 
 
-async def _ask(platform: PlatformSpec, key: CredentialSpec) -> tuple[str, ...]:
+async def _probe(
+    platform: PlatformSpec, key: CredentialSpec, mapped: list[tuple[str, str]], started: float
+) -> ProbeResult:
     upstream = Upstream()
+    room = asyncio.Semaphore(SIDE_BY_SIDE)
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            if platform.models_path:
-                return await model_names.fetch(upstream, platform, key)
-            return await _knock(upstream, platform, key)
-    except TimeoutError:
-        raise Failure("timeout", f"No answer within {TIMEOUT_S:g} seconds.") from None
+        names = await _in_time(_ask(upstream, platform, key))
+        listed = (
+            f"{len(names)} models listed"
+            if platform.models_path
+            else ("answers; it lists no models")
+        )
+        took_ms = _since_ms(started)
+        async with asyncio.TaskGroup() as group:
+            chats = [
+                group.create_task(_try(upstream, platform, key, public, name or public, room))
+                for public, name in mapped
+            ]
+        tried = tuple(chat.result() for chat in chats)
+        return ProbeResult(True, 200, took_ms, listed, names, tried)
     finally:
         await upstream.aclose()
+
+
+async def _try(
+    upstream: Upstream,
+    platform: PlatformSpec,
+    key: CredentialSpec,
+    public: str,
+    name: str,
+    room: asyncio.Semaphore,
+) -> ModelResult:
+    """A chat of one token."""
+    async with room:
+        started = time.monotonic()
+        try:
+            await _in_time(_chat(upstream, platform, key, public, name))
+        except ApiError as error:  # the protocol has no chat
+            return ModelResult(public, False, None, 0, error.message)
+        except Failure as failure:
+            scrub(failure, key)
+            detail = f"{failure.kind}: {failure.message}"
+            return ModelResult(public, False, failure.status, _since_ms(started), detail)
+        return ModelResult(public, True, 200, _since_ms(started), "answers")
+
+
+async def _chat(
+    upstream: Upstream, platform: PlatformSpec, key: CredentialSpec, public: str, name: str
+) -> None:
+    """Raises Failure, and BadRequest where there is no chat."""
+    route = Route(platform, public, name, "chat", FREE)
+    chat = {"model": public, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+    exchange = PROTOCOLS[platform.protocol].chat(chat, route)
+    response = await attempts.send(upstream, platform, key, exchange.request, max_error=_MAX_ANSWER)
+    try:
+        body = await response.read(_MAX_ANSWER)
+    finally:
+        await response.aclose()
+    try:
+        exchange.answer(body, Reply("probe", public, 0))
+    except MISSHAPEN as error:
+        raise Failure("broken", "The answer is not of the shape it should be.") from error
+
+
+async def _ask(upstream: Upstream, platform: PlatformSpec, key: CredentialSpec) -> tuple[str, ...]:
+    if platform.models_path:
+        return await model_names.fetch(upstream, platform, key)
+    return await _knock(upstream, platform, key)
 
 
 async def _knock(
@@ -60,6 +129,14 @@ async def _knock(
     if response.status not in (200, 400, 422):
         raise PROTOCOLS[platform.protocol].failure(response.status, response.headers, body)
     return ()
+
+
+async def _in_time(work: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return await work
+    except TimeoutError:
+        raise Failure("timeout", f"No answer within {TIMEOUT_S:g} seconds.") from None
 
 
 def _since_ms(started: float) -> int:

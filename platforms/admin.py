@@ -1,5 +1,6 @@
 """The console's pages for platforms, credentials and model mappings."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -8,7 +9,8 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from typing_extensions import override
@@ -17,7 +19,7 @@ from platforms.adding import from_micros, switch, without_password
 from platforms.forms import CredentialForm, ModelMappingForm, PlatformForm
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS
-from platforms.probing import ProbeResult, probe_and_note
+from platforms.probing import ModelResult, ProbeResult, probe_and_note
 
 if TYPE_CHECKING:  # the classes take parameters in their stubs only
     _Admin = admin.ModelAdmin[Any]
@@ -25,6 +27,19 @@ if TYPE_CHECKING:  # the classes take parameters in their stubs only
 else:
     _Admin = admin.ModelAdmin
     _Inline = admin.TabularInline
+
+
+def _table(tried: Iterable[ModelResult]) -> SafeString:
+    """What was tried, a line each."""
+    rows = format_html_join(
+        "",
+        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{} ms</td><td>{}</td></tr>",
+        (
+            (one.model, "✓" if one.ok else "✗", one.status or "-", one.latency_ms, one.detail)
+            for one in tried
+        ),
+    )
+    return format_html('<table style="margin:.5em 0">{}</table>', rows)
 
 
 class SwitchAdmin(_Admin):
@@ -64,7 +79,10 @@ class SwitchAdmin(_Admin):
             "detail": result.detail,
             "ms": result.latency_ms,
         }
-        self.message_user(request, text, messages.SUCCESS if result.ok else messages.ERROR)
+        ok = result.ok and all(one.ok for one in result.tried)
+        if result.tried:
+            text = format_html("{}{}", text, _table(result.tried))
+        self.message_user(request, text, messages.SUCCESS if ok else messages.ERROR)
 
 
 class ProxyAdmin(SwitchAdmin):

@@ -12,6 +12,20 @@ from platforms.models import Credential, Platform
 
 
 @dataclass(frozen=True, slots=True)
+class ModelResult:
+    """What a chat of one token with one mapped model has shown."""
+
+    model: str
+    """Its public name."""
+    ok: bool
+    status: int | None
+    """The platform's HTTP status; None where there was no answer."""
+    latency_ms: int
+    detail: str
+    """For the operator; never holds the secret."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeResult:
     """What a try with one credential has shown."""
 
@@ -23,6 +37,8 @@ class ProbeResult:
     """For the operator; never holds the secret."""
     models: tuple[str, ...] = ()
     """The names that the platform lists."""
+    tried: tuple[ModelResult, ...] = ()
+    """The mapped chat models that were tried; what is wrong with one is not the credential's."""
 
 
 Probe = Callable[[Platform, Credential | None], ProbeResult]

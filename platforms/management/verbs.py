@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from platforms.adding import switch
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
-from platforms.probing import ProbeResult
+from platforms.probing import ModelResult, ProbeResult
 from platforms.secrets import SecretUnreadable
 
 Row = dict[str, Any]
@@ -56,17 +56,20 @@ class VerbCommand(BaseCommand):
 
     def show_probes(self, probes: Sequence[tuple[str, ProbeResult]], options: Row) -> None:
         """What tests have shown. Raises CommandError when one failed, for the exit code."""
-        rows = [
-            {
-                "credential": name,
-                "ok": result.ok,
-                "status": result.status,
-                "ms": result.latency_ms,
-                "detail": result.detail,
-            }
-            for name, result in probes
-        ]
-        columns = ("credential", "ok", "status", "ms", "detail")
+        rows = []
+        for name, result in probes:
+            tried: tuple[ProbeResult | ModelResult, ...] = (result, *result.tried)
+            for one in tried:
+                row: Row = {
+                    "credential": name,
+                    "model": one.model if isinstance(one, ModelResult) else "",
+                    "ok": one.ok,
+                    "status": one.status,
+                    "ms": one.latency_ms,
+                    "detail": one.detail,
+                }
+                rows.append(row)
+        columns = ("credential", "model", "ok", "status", "ms", "detail")
         self.show(rows, columns, options, "")
         failed = sum(not row["ok"] for row in rows)
         if failed:
