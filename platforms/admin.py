@@ -1,6 +1,5 @@
 """The console's pages for platforms, credentials and model mappings."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -9,8 +8,7 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from typing_extensions import override
@@ -19,7 +17,8 @@ from platforms.adding import from_micros, switch, without_password
 from platforms.forms import CredentialForm, ModelMappingForm, PlatformForm
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS
-from platforms.probing import ModelResult, ProbeResult, probe_and_note
+from platforms.probing import ProbeResult, probe_and_note
+from platforms.probing_message import probe_message
 
 if TYPE_CHECKING:  # the classes take parameters in their stubs only
     _Admin = admin.ModelAdmin[Any]
@@ -27,19 +26,6 @@ if TYPE_CHECKING:  # the classes take parameters in their stubs only
 else:
     _Admin = admin.ModelAdmin
     _Inline = admin.TabularInline
-
-
-def _table(tried: Iterable[ModelResult]) -> SafeString:
-    """What was tried, a line each."""
-    rows = format_html_join(
-        "",
-        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{} ms</td><td>{}</td></tr>",
-        (
-            (one.model, "✓" if one.ok else "✗", one.status or "-", one.latency_ms, one.detail)
-            for one in tried
-        ),
-    )
-    return format_html('<table style="margin:.5em 0">{}</table>', rows)
 
 
 class SwitchAdmin(_Admin):
@@ -74,15 +60,9 @@ class SwitchAdmin(_Admin):
 
     def say_probe(self, request: HttpRequest, name: str, result: ProbeResult) -> None:
         """Tell what a test has shown."""
-        text = gettext("%(name)s: %(detail)s (%(ms)s ms)") % {
-            "name": name,
-            "detail": result.detail,
-            "ms": result.latency_ms,
-        }
         ok = result.ok and all(one.ok for one in result.tried)
-        if result.tried:
-            text = format_html("{}{}", text, _table(result.tried))
-        self.message_user(request, text, messages.SUCCESS if ok else messages.ERROR)
+        level = messages.SUCCESS if ok else messages.ERROR
+        self.message_user(request, probe_message(name, result), level)
 
 
 class ProxyAdmin(SwitchAdmin):
