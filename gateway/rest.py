@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from adrf.views import APIView
+from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
@@ -76,6 +77,10 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
         self.entry.write(Outcome.COMPLETED if ok else outcome, response.status_code, self.error)
         return response
 
+    async def options(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        """The header `Allow` alone: DRF's own answer describes the code to whoever asks."""
+        return Response(status=204)
+
     async def authenticate(self, request: Request) -> Holder:
         """The licence that calls. Raises LicenceError."""
         names = ("authorization", "x-api-key", "api-key")
@@ -121,6 +126,8 @@ def _translated(error: Exception, context: dict[str, Any]) -> Exception:
         return method_not_allowed(str(request.method), allowed)
     if isinstance(error, Http404 | exceptions.NotFound):
         return not_found(request.path)
+    if isinstance(error, SuspiciousOperation):  # such as a thousand parameters in the query
+        return ApiError(400, f"The request cannot be read: {error}", code="invalid_request")
     if isinstance(error, exceptions.UnsupportedMediaType):
         return ApiError(415, str(error.detail), code="unsupported_media_type")
     if isinstance(error, exceptions.APIException) and error.status_code < 500:

@@ -1,6 +1,7 @@
 """Films: POST videos and videos/{id}/remix make a task; list, read, fetch, delete it."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 from django.conf import settings
@@ -18,10 +19,12 @@ from gateway.media import answers, orders, removal
 from gateway.media.links import link
 from gateway.media.orders import Order
 from gateway.media.serving import gone, serve
+from gateway.media.tasks import storable
 from gateway.models import ENDED, MediaTask, TaskState
 from gateway.reading import fields_of
 
 MAX_PAGE = 100
+_LIMIT = re.compile(r"[0-9]{1,3}")
 _UPSTREAM_KEEPS = timedelta(hours=20)  # most platforms show a film for a day
 _VARIANTS = ("video", "thumbnail", "spritesheet")
 
@@ -185,9 +188,9 @@ class VideoContent(MediaView):
 
 def _page(request: Request) -> tuple[int, str, str]:
     limit = request.query_params.get("limit", "20")
-    if not limit.isdecimal() or not 0 <= int(limit) <= MAX_PAGE:
+    if not _LIMIT.fullmatch(limit) or int(limit) > MAX_PAGE:
         raise BadRequest(f"'limit' must be a number from 0 to {MAX_PAGE}.", param="limit")
     order = request.query_params.get("order", "desc")
     if order not in ("asc", "desc"):
         raise BadRequest("'order' must be asc or desc.", param="order")
-    return int(limit), request.query_params.get("after", "")[:100], order
+    return int(limit), storable(request.query_params.get("after", ""))[:100], order

@@ -8,6 +8,7 @@ Forms and JSON meet in the same fields before any rule runs. Spellings: `image`,
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -28,7 +29,9 @@ _INDEX = re.compile(r"\[([^\[\]]*)\]")
 _TEXTS = frozenset(
     ("prompt", "model", "user", "size", "negative_prompt", "safety_identifier", "style", "quality")
 )
+_FLAGS = ("async", "stream")  # their text is understood as it is
 _SIZE = re.compile(r"[A-Za-z0-9:_.*-]{1,40}")
+_NUMBER = re.compile(r"[0-9]{1,18}")  # more digits than Python reads would be an error
 _FORMATS = ("b64_json", "url")
 
 
@@ -77,13 +80,22 @@ def from_form(texts: Pairs, files: Pairs) -> dict[str, Json]:
             )
         if base in _PICTURES:
             _add_picture(fields, base, keys, Input(name[:100], upload=value), value)
-        elif not keys:
-            fields[base] = _scalar(base, value)
-        elif keys == [""]:
-            fields.setdefault(base, []).append(value)
-        elif isinstance(fields.setdefault(base, {}), dict):
-            fields[base][keys[0]] = _scalar(keys[0], value)
+        else:
+            _place(fields, [base, *keys], name, value)
     return fields
+
+
+def _place(where: Any, keys: list[str], name: str, value: str) -> None:
+    """Put the value of `a`, `a[]`, `a[b]` or `a[b][c]` where its name says."""
+    for key, inner in pairwise(keys):
+        where = where.setdefault(key, {} if inner else []) if isinstance(where, dict) else None
+        if not isinstance(where, dict if inner else list):
+            what = f"'{name[:100]}' and another field cannot both be; use one spelling of the name."
+            raise BadRequest(what, param=name[:100], code="invalid_form")
+    if isinstance(where, list):
+        where.append(value)
+    else:
+        where[keys[-1]] = _scalar(keys[-1], value)
 
 
 def _add_picture(
@@ -93,15 +105,12 @@ def _add_picture(
     if not isinstance(value, str):
         pictures.append(upload)
     elif value.strip():
-        if keys and keys[-1] == "file_id":
-            pictures.append({"file_id": value})
-        else:
-            pictures.append(value)
+        pictures.append({"file_id": value} if keys[-1:] == ["file_id"] else value)
 
 
 def _scalar(name: str, value: Json) -> Json:
     """A form's text as number, boolean, object or null, where it is one."""
-    if not isinstance(value, str) or name in _TEXTS:
+    if not isinstance(value, str) or name in _TEXTS or name in _FLAGS:
         return value
     if value[:1] in "{[-0123456789tfn" and len(value) < 100_000:
         try:
@@ -130,11 +139,12 @@ def read_images(fields: dict[str, Json], *, edit: bool) -> Asked:
     masks = _pictures(fields, "mask")
     if len(masks) > 1:
         raise BadRequest("'mask' is given more than once; one mask is allowed.", param="mask")
-    if fields.pop("stream", None) or fields.pop("partial_images", None):
+    stream, partial = _flag(fields, "stream"), fields.pop("partial_images", None)
+    if stream or partial:
         raise BadRequest(
             "'stream' is not supported for images: the answer comes whole. Leave 'stream' and "
             "'partial_images' out, or ask with ?async=true and poll.",
-            param="stream",
+            param="stream" if stream else "partial_images",
             code="unsupported_parameter",
         )
     response_format = fields.pop("response_format", None) or "b64_json"
@@ -204,7 +214,7 @@ def _count(fields: dict[str, Json], name: str, most: int) -> int | None:
     value = fields.pop(name, None)
     if value is None or value == "":
         return None
-    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    number = int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
     if type(number) is float and number.is_integer():
         number = int(number)
     if type(number) is not int or not 1 <= number <= most:
@@ -255,13 +265,12 @@ def _pictures(fields: dict[str, Json], *names: str) -> list[Input]:
             continue
         several = isinstance(value, list)
         for place, item in enumerate(value if several else [value]):
+            if len(found) == MAX_PICTURES:  # before a million of them are looked at
+                raise BadRequest(
+                    f"'{name}' holds more than {MAX_PICTURES} pictures, the most.", param=name
+                )
             path = f"{name}[{place}]" if several and len(value) > 1 else name
             found.append(_picture(item, path))
-    if len(found) > MAX_PICTURES:
-        raise BadRequest(
-            f"'{names[0]}' holds {len(found)} pictures; {MAX_PICTURES} are the most.",
-            param=names[0],
-        )
     return found
 
 

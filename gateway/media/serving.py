@@ -9,7 +9,7 @@ from gateway.errors import ApiError
 from gateway.media.storage import Store
 from gateway.models import MediaFile
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE)
 
 
 def gone() -> ApiError:
@@ -31,17 +31,12 @@ async def serve(
     """
     etag = f'"{file.sha256}"'
     response: HttpResponseBase
-    if etag in re.split(r"\s*,\s*", headers.get("If-None-Match", "")):
+    known = re.split(r"\s*,\s*", headers.get("If-None-Match", ""))
+    if any(one.removeprefix("W/") in (etag, "*") for one in known):
         response = HttpResponse(status=304)
         return _with_headers(response, file, etag, max_age_s)
-    start, end = 0, file.size - 1
     wanted = _range(headers, etag, file.size)
-    if wanted is None:
-        response = HttpResponse(status=416)
-        response["Content-Range"] = f"bytes */{file.size}"
-        return response
-    partial = wanted != (start, end)
-    start, end = wanted
+    start, end = wanted or (0, file.size - 1)
     length = end - start + 1
     if method == "HEAD":
         response = HttpResponse()
@@ -59,30 +54,40 @@ async def serve(
                 yield piece
 
         response = StreamingHttpResponse(body())
-    response.status_code = 206 if partial else 200
-    if partial:
+    response.status_code = 206 if wanted else 200
+    if wanted:
         response["Content-Range"] = f"bytes {start}-{end}/{file.size}"
     response["Content-Length"] = str(length)
     return _with_headers(response, file, etag, max_age_s)
 
 
 def _range(headers: Mapping[str, str], etag: str, size: int) -> tuple[int, int] | None:
-    """First and last byte asked for; the whole file where none or several; None: impossible."""
-    whole = (0, size - 1)
+    """First and last byte asked for; None where none or several are, or what is no range.
+
+    Players that ask for a range trust a 206 alone, also for all of the file. Raises ApiError (416).
+    """
     condition = headers.get("If-Range")
     if condition is not None and condition != etag:
-        return whole
+        return None
     match = _RANGE.fullmatch(headers.get("Range", "").strip())
-    if match is None or match[0] == "bytes=-":
-        return whole
-    if not match[1]:  # the last so many
-        count = min(int(match[2]), size)
-        return (size - count, size - 1) if count else None
-    start = int(match[1])
-    end = min(int(match[2]) if match[2] else size - 1, size - 1)
-    if match[2] and int(match[2]) < start:
-        return whole  # no valid range: as if there were none
-    return (start, end) if start < size else None
+    if match is None or not (match[1] or match[2]):
+        return None
+    if match[1]:
+        start = int(match[1])
+        end = min(int(match[2]) if match[2] else size - 1, size - 1)
+        if match[2] and int(match[2]) < start:
+            return None
+    else:  # the last so many
+        start, end = max(0, size - int(match[2])), size - 1
+    if start >= size:
+        raise ApiError(
+            416,
+            f"The Range {match[0]} lies beyond this file, which has {size} bytes.",
+            param="Range",
+            code="range_not_satisfiable",
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    return start, end
 
 
 def _with_headers(
