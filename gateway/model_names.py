@@ -59,7 +59,7 @@ async def fetch(
     protocol = PROTOCOLS[platform.protocol]
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            request = UpstreamRequest("GET", platform.models_path)
+            request = UpstreamRequest("GET", platform.models_path + protocol.models_query)
             response = await upstream.send(platform, credential, request)
             try:
                 body = await response.read(MAX_LIST)

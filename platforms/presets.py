@@ -66,6 +66,15 @@ _ALL = (
         models_path="",
     ),
     Preset(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com/v1",
+        "Claude, in Anthropic's own protocol: thinking, PDFs and cache control included.",
+        auth_style="x-api-key",
+        chat_path="/messages",
+        protocol="anthropic",
+    ),
+    Preset(
         "gemini",
         "Google Gemini",
         "https://generativelanguage.googleapis.com/v1beta",

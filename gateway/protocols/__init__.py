@@ -1,5 +1,6 @@
 """How the gateway speaks to upstreams, one file per wire. Pure: no sockets, clock or database."""
 
+from gateway.protocols.anthropic import Anthropic
 from gateway.protocols.ark import Ark
 from gateway.protocols.base import Protocol
 from gateway.protocols.dashscope import DashScope
@@ -9,5 +10,6 @@ from gateway.protocols.xai import XAI
 from gateway.protocols.zhipu import Zhipu
 
 PROTOCOLS: dict[str, Protocol] = {
-    protocol.name: protocol for protocol in (OpenAI(), Ark(), DashScope(), XAI(), Zhipu(), Gemini())
+    protocol.name: protocol
+    for protocol in (OpenAI(), Anthropic(), Ark(), DashScope(), XAI(), Zhipu(), Gemini())
 }

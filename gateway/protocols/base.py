@@ -51,6 +51,8 @@ class Protocol:
     """
 
     name: ClassVar[str]
+    models_query: ClassVar[str] = ""
+    """Added to the path of the list of models, for platforms that would show a few only."""
     takes_urls: ClassVar[bool] = False
     """Whether a media call's pictures may be given as addresses; otherwise they are fetched."""
 

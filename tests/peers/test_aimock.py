@@ -15,6 +15,13 @@ from tests.live.server import Server, served
 from tests.peers.third_party import need, npm_packages
 
 pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers-aimock")]
+CLAUDE = """
+from platforms.adding import add_credential, add_platform
+row, _new = add_platform("claude", preset="anthropic", base_url="{url}/v1")
+add_credential(row, "main", "sk-ant-test")
+result = True
+"""
+BOTH = pytest.mark.parametrize("platform", ["up", "claude"])
 TOOLS = [{"type": "function", "function": {"name": name}} for name in ("weather", "time")]
 
 
@@ -32,15 +39,16 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             url = simulator.stdout.readline().decode().strip()
             with served(tmp_path_factory.mktemp("live"), TOKENS_ATTEMPTS="1") as server:
                 server.prepare(url)
+                server.query(CLAUDE.format(url=url))
                 server.start()
                 yield server
         finally:
             simulator.kill()
 
 
-def chat(live: Server, text: str, **over: Any) -> httpx.Response:
+def chat(live: Server, text: str, platform: str = "up", **over: Any) -> httpx.Response:
     return httpx.post(
-        f"{live.url}/up/v1/chat/completions",
+        f"{live.url}/{platform}/v1/chat/completions",
         json={"model": "gpt-4o", "messages": [{"role": "user", "content": text}], **over},
         headers={"Authorization": f"Bearer {live.key}"},
         timeout=20,
@@ -52,17 +60,19 @@ def events(response: httpx.Response) -> list[Any]:
     return [line if line == "[DONE]" else orjson.loads(line) for line in lines]
 
 
-def test_an_answer(live: Server) -> None:
-    body = chat(live, "hello").json()
+@BOTH
+def test_an_answer(live: Server, platform: str) -> None:
+    body = chat(live, "hello", platform).json()
 
     openai_schema.completion(body)
     assert body["choices"][0]["message"]["content"] == "Hello from the simulator, häßlich 你好"
     assert body["id"].startswith("foaicmpl-")
 
 
+@BOTH
 @pytest.mark.parametrize("text", ["hello", "slow"])
-def test_a_stream(live: Server, text: str) -> None:
-    *chunks, done = events(chat(live, text, stream=True))
+def test_a_stream(live: Server, text: str, platform: str) -> None:
+    *chunks, done = events(chat(live, text, platform, stream=True))
 
     assert done == "[DONE]"
     for chunk in chunks:
@@ -71,9 +81,10 @@ def test_a_stream(live: Server, text: str) -> None:
     assert said in ("Hello from the simulator, häßlich 你好", "one two three")
 
 
+@BOTH
 @pytest.mark.parametrize("streamed", [False, True])
-def test_parallel_tools(live: Server, streamed: bool) -> None:
-    response = chat(live, "weather", tools=TOOLS, stream=streamed)
+def test_parallel_tools(live: Server, streamed: bool, platform: str) -> None:
+    response = chat(live, "weather", platform, tools=TOOLS, stream=streamed)
 
     if not streamed:
         body = response.json()
@@ -92,9 +103,10 @@ def test_parallel_tools(live: Server, streamed: bool) -> None:
     assert (names, done) == ({0: "weather", 1: "time"}, "[DONE]")
 
 
+@BOTH
 @pytest.mark.parametrize("text", ["truncated", "disconnected"])
-def test_a_cut_stream_never_ends_cleanly(live: Server, text: str) -> None:
-    *_chunks, last = events(chat(live, text, stream=True))
+def test_a_cut_stream_never_ends_cleanly(live: Server, text: str, platform: str) -> None:
+    *_chunks, last = events(chat(live, text, platform, stream=True))
 
     openai_schema.error(last)
     assert last["error"]["code"] == "upstream_error"

@@ -94,7 +94,7 @@ def test_another_platform_of_the_same_name_is_refused(field: str, value: Any) ->
         ("x", {"base_url": "ftp://h"}, "base_url", "begin with https://"),
         ("admin", {"preset": "openai"}, "slug", "used by the site itself"),
         ("Acme", {"preset": "openai"}, "slug", "Small letters"),
-        ("x", {"preset": "openai", "protocol": "morse"}, "protocol", "known: ark"),
+        ("x", {"preset": "openai", "protocol": "morse"}, "protocol", "known: anthropic"),
         ("x", {"preset": "openai", "auth_style": "fax"}, "auth_style", "not a valid choice"),
         ("x", {"preset": "openai", "proxy": "p:1"}, "proxy", "http://host:port"),
         ("x", {"preset": "openai", "headers": {"Host": "h"}}, "headers", "cannot be set"),

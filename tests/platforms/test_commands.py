@@ -58,7 +58,7 @@ def test_adding_the_same_platform_again_is_harmless() -> None:
         ("x --preset custom", "--base-url: This preset has no base URL; give one"),
         ("x --preset vllm", "--base-url: Give it with the part in braces filled in"),
         ("x --preset openai --base-url api.x", "--base-url: This must begin with https://"),
-        ("x --preset openai --protocol p", "--protocol: “p” is not spoken here; known: ark"),
+        ("x --preset openai --protocol p", "--protocol: “p” is not spoken here; known: anthropic"),
         ("x --preset openai --header Host=h", "--header: “Host” cannot be set"),
         ("x --preset openai --header nothing", "--header: it takes NAME=VALUE"),
         ("x --preset openai --auth fax", "--auth: invalid choice"),
