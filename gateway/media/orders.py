@@ -75,9 +75,10 @@ async def place(studio: Studio, entry: Entry, order: Order) -> MediaTask:
     mask = sources.pop() if asked.mask else None
     task = _row(studio, entry, order, route, digest)
     task.asked = tasks.storable(asking.kept(asked, sources, mask, order.remix))
-    task, is_new = await studio.database(tasks.order, task, files)
-    # The task's own record tells of this call; to ask for the same again is free.
-    entry.forget_journal()
+    # The task's own record tells of this call, under the same id; to ask for the same again is
+    # free. Before the row is there: a client that leaves meanwhile must not be booked instead.
+    with entry.booked_elsewhere():
+        task, is_new = await studio.database(tasks.order, task, files)
     if is_new:
         if task.blocking:
             studio.worker.begin(task)

@@ -1,7 +1,9 @@
 """What is known of one request so far; in the end one line in the journal and one in the log."""
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from typing import Protocol
 
 from gateway.errors import ApiError
@@ -102,6 +104,16 @@ class Entry:
     def forget_journal(self) -> None:
         """Log it, but do not book it: something else, such as a media task, is booked for it."""
         self._journal = None
+
+    @contextlib.contextmanager
+    def booked_elsewhere(self) -> Iterator[None]:
+        """Forget the journal, unless what is done here is refused."""
+        journal, self._journal = self._journal, None
+        try:
+            yield
+        except Exception:
+            self._journal = journal
+            raise
 
     def write(self, outcome: Outcome, status: int, error: ApiError | None = None) -> None:
         """Write the lines, once. To be called before the client has the last byte.

@@ -1,11 +1,15 @@
 """What pictures and films cost: booked once, at their success, at the price of the order."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
-from gateway.models import UsageDay
+from gateway.media import tasks
+from gateway.models import MediaTask, UsageDay
 from licences.models import LicenceSpend
 from platforms.models import ModelMapping, Platform
 from tests.gateway.conftest import Site
@@ -94,3 +98,36 @@ async def test_refused_calls_are_records_without_cost(priced: Site) -> None:
     records = await priced.records(2)
     assert [(r.outcome, r.cost_micros) for r in records] == [("refused", 0)] * 2
     assert priced.upstream.requests == []
+
+
+async def test_a_client_that_leaves_while_the_row_is_written_is_charged_all_the_same(
+    priced: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    priced.upstream.default = images(png())
+    written, go_on = asyncio.Event(), asyncio.Event()
+    database = priced.gateway.media.database
+
+    async def slow(work: Any, *args: Any, **named: Any) -> Any:
+        done = await database(work, *args, **named)
+        if work is tasks.order:
+            written.set()
+            await go_on.wait()
+        return done
+
+    monkeypatch.setattr(priced.gateway.media, "database", slow)
+    call = asyncio.get_running_loop().create_task(order(priced, "images/generations", model="m-1"))
+    await written.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    # The server sees the connection close, and nobody has begun the task: its lease runs out.
+    while priced.gateway.live().count:
+        await asyncio.sleep(0.01)
+    await priced.records(0)  # what the journal has is booked by now
+    go_on.set()
+    await MediaTask.objects.aupdate(lease_until=timezone.now() - timedelta(seconds=1))
+    task = await MediaTask.objects.aget()
+    await priced.gateway.media.end_of(task.pk, 10)
+
+    records = await priced.records(1)
+    assert [(r.outcome, r.cost_micros, r.images) for r in records] == [("completed", IMAGE, 1)]
