@@ -78,7 +78,7 @@ _ALL = (
         "gemini",
         "Google Gemini",
         "https://generativelanguage.googleapis.com/v1beta",
-        "Pictures and Veo films, in Google's own protocol; for chat take gemini-openai.",
+        "Chat, pictures and Veo films, in Google's own protocol.",
         auth_style="x-goog-api-key",
         protocol="gemini",
     ),

@@ -1,7 +1,6 @@
 """Google Gemini in its own words: native pictures, and Veo's films as long-running operations.
 
-Sources: wire notes gemini §1, §3, §4 (google-genai 2.34.0 and 3.4.0). Chat speaks OpenAI's
-protocol at Google's compatible address; its own is not spoken here yet.
+Sources: wire notes gemini §1, §3, §4 (google-genai 2.34.0 and 3.4.0). Chat is in gemini_chat.py.
 """
 
 from collections.abc import Mapping
@@ -15,7 +14,6 @@ from gateway.bodies import Embedded, json_body
 from gateway.jobs import Images, JobKind, Plan, Progress, Result, Video
 from gateway.protocols.base import (
     FOREIGN,
-    Protocol,
     kind_of,
     loads,
     nearest_ratio,
@@ -26,6 +24,7 @@ from gateway.protocols.base import (
     shape_of,
     without,
 )
+from gateway.protocols.gemini_chat import GeminiChat
 from gateway.shapes import Failure, FailureKind, Json, UpstreamRequest, Usage
 from platforms.routes import PlatformSpec, Route
 
@@ -77,7 +76,7 @@ _CONTENT = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "
 _SAID = 300  # characters of a refusal's own words that are passed on
 
 
-class Gemini(Protocol):
+class Gemini(GeminiChat):
     """`models/{model}:generateContent` for pictures, `:predictLongRunning` for films."""
 
     name: ClassVar[str] = "gemini"
