@@ -13,6 +13,9 @@ Json = Any
 Chat = dict[str, Json]
 """A chat request in OpenAI's shape, checked by a face: `model` and `messages` are what they say."""
 
+Chunk = Json
+"""A chunk in OpenAI's shape; of a relayed stream the event's data, as bytes."""
+
 Headers = tuple[tuple[str, str], ...]
 
 FailureKind = Literal[
@@ -73,6 +76,8 @@ class Usage:
     reasoning_tokens: int = 0
     images: int = 0
     seconds: float = 0.0
+    cache_write_tokens: int = 0
+    """Written to the platform's cache by this call; within prompt, as the cached ones are."""
     measured: bool = False
     """True: the upstream reported it. False: the gateway's estimate."""
 
@@ -85,6 +90,7 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
             self.images + other.images,
             self.seconds + other.seconds,
+            self.cache_write_tokens + other.cache_write_tokens,
             self.measured and other.measured,
         )
 
@@ -133,6 +139,20 @@ class Answer:
     """None: the upstream did not say."""
     text_length: int
     """Bytes (UTF-8) of text, reasoning and arguments; what an estimate is made of."""
+    recall: "dict[str, Recalled]" = field(default_factory=dict)
+    """What the platform wants to see again in the next turn, by the id of a tool call."""
+    raw: bytes | None = None
+    """The body as it came, where it goes to the client as it is; then `completion` is not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What an upstream wants back in the next turn, with one tool call of an answer."""
+
+    message: dict[str, Json] = field(default_factory=dict)
+    """Fields of the assistant's message, such as `thinking_blocks` or `reasoning_content`."""
+    call: dict[str, Json] = field(default_factory=dict)
+    """Fields of the call itself, such as `extra_content`."""
 
 
 class Reader(Protocol):
@@ -146,11 +166,13 @@ class Reader(Protocol):
     """The upstream has said that nothing more comes."""
     text_length: int
     """Bytes (UTF-8) of text, reasoning and arguments so far; what an estimate is made of."""
+    recall: dict[str, Recalled]
+    """What the platform wants to see again in the next turn, by the id of a tool call."""
 
-    def feed(self, data: bytes) -> list[dict[str, Json]]:
+    def feed(self, data: bytes) -> list[Chunk]:
         """The chunks that the data of one event makes. Raises Failure on an error event."""
 
-    def end(self, usage: Usage) -> list[dict[str, Json]]:
+    def end(self, usage: Usage) -> list[Chunk]:
         """The chunks still owed at a clean end; `usage` is shown where the client asked for it."""
 
 
@@ -163,8 +185,12 @@ class Exchange:
     """A whole body to OpenAI's shape. Raises Failure."""
     reader: Callable[[Reply], Reader]
     """A fresh one for a stream."""
-    chunks: Callable[[Answer, Reply], list[dict[str, Json]]]
+    chunks: Callable[[Answer, Reply], list[Chunk]]
     """A whole answer as chunks, for upstreams that answer a stream's request with a whole body."""
+    dropped: tuple[str, ...] = ()
+    """Fields of the request that the platform is not told of; named in the answer's headers."""
+    relays: bool = False
+    """The answer goes to the client as it is: client and platform speak the same language."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,10 +87,10 @@ class Catalogue:
         if spec is None:
             if not platform.pass_unmapped:
                 raise ModelUnknown(slug, model)
-            return Route(platform, model, model, None, FREE)
+            return Route(platform, model, model, None, FREE, platform.dialect)
         if not spec.enabled:
             raise ModelUnknown(slug, model)
-        return Route(platform, model, spec.upstream_name, spec.kind, spec.price)
+        return Route(platform, model, spec.upstream_name, spec.kind, spec.price, spec.dialect)
 
     def _credentials(
         self, platform: Platform, rows: list[Credential], secrets: dict[str, str]

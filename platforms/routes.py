@@ -59,6 +59,66 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a platform's language differs from its protocol's plain one; the default: not at all.
+
+    Merged once per change of the configuration: preset, then the platform's row, then the model's.
+    """
+
+    max_tokens_field: Literal["", "max_tokens", "max_completion_tokens"] = ""
+    """The name that the platform knows; "": as the client says it."""
+    drop_params: tuple[str, ...] = ()
+    """Fields that are left out, because they change nothing there or are refused."""
+    temperature_range: tuple[float, float] | None = None
+    """Lowest and highest that is sent; others are moved to the nearer end."""
+    top_p_range: tuple[float, float] | None = None
+    """The same."""
+    fixed_sampling_models: tuple[str, ...] = ()
+    """Patterns (`kimi-k*`) of upstream names whose sampling cannot be steered."""
+    system_role: Literal["", "system", "developer"] = ""
+    """What system and developer messages are called; "": as the client says it."""
+    stream_usage: Literal["stream_options", "always", "never"] = "stream_options"
+    """How a stream is made to end with its usage: by `stream_options`, by itself, not at all."""
+    reasoning_in: Literal[
+        "reasoning_effort",
+        "thinking",
+        "enable_thinking",
+        "reasoning",
+        "chat_template_kwargs",
+        "never",
+    ] = "reasoning_effort"
+    """Where `reasoning_effort` goes: as it is, `thinking: {"type"}`, `enable_thinking`,
+    `reasoning: {"effort"}`, `chat_template_kwargs: {"enable_thinking"}`, or nowhere."""
+    efforts: tuple[str, ...] = ()
+    """The efforts that the platform knows; others become the nearest. (): all."""
+    reasoning_out: Literal["", "think"] = ""
+    """`think`: reasoning stands in the content as `<think>…</think>`. `reasoning_content`,
+    `reasoning` and lists of typed parts are understood without being told."""
+    replay_reasoning: Literal["never", "tool_turns", "always"] = "never"
+    """When the platform wants `reasoning_content` back in assistant messages."""
+    json_schema: Literal["native", "json_object", "prompt"] = "native"
+    """How `response_format: json_schema` is said: as it is, as `json_object` with the schema in
+    the system's words, or by these words alone."""
+    tool_choices: tuple[str, ...] = ("auto", "none", "required", "function")
+    """What `tool_choice` may be; others are refused by name."""
+    tool_choice_required: str = "required"
+    """The platform's own word for `required`."""
+    image_input: Literal["url", "data"] = "url"
+    """`data`: the platform fetches no addresses, so the gateway does."""
+    n_max: int = 0
+    """The most answers in one call; more are refused. 0: no bound."""
+    error_codes: tuple[tuple[str, str], ...] = ()
+    """The platform's own codes of errors, and which kind of failure each is."""
+    responses: bool = False
+    """Whether it has a Responses API at its base URL, to which such calls are relayed."""
+    api_version: str = ""
+    """Version of the platform's API that is asked for; "": the protocol's own choice."""
+
+
+PLAIN = Dialect()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A mapped model of a platform."""
 
@@ -69,6 +129,8 @@ class ModelSpec:
     price: Price
     created: int
     """Unix seconds of when the mapping was made, for the models list."""
+    dialect: Dialect = PLAIN
+    """The platform's, with this model's overrides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +153,7 @@ class PlatformSpec:
     credentials: tuple[CredentialSpec, ...]
     models: Mapping[str, ModelSpec]
     """By public name; disabled ones too, so that they are refused and not passed through."""
+    dialect: Dialect = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +167,4 @@ class Route:
     kind: Kind | None
     """None: a model without a mapping."""
     price: Price
+    dialect: Dialect = PLAIN

@@ -16,7 +16,8 @@ from typing_extensions import override
 from gateway.errors import BadRequest
 from gateway.protocols.anthropic_stream import AnthropicReader, failure_in, meant, whole
 from gateway.protocols.base import Protocol, loads
-from gateway.protocols.openai import OpenAI, as_chunks
+from gateway.protocols.openai import OpenAI
+from gateway.protocols.openai_stream import as_chunks
 from gateway.shapes import Chat, Exchange, Failure, Json, UpstreamRequest
 from platforms.routes import Route
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from gateway.protocols.base import kind_of, loads
-from gateway.shapes import Answer, Failure, FailureKind, Json, Reply, Usage, usage_object
+from gateway.shapes import Answer, Failure, FailureKind, Json, Recalled, Reply, Usage, usage_object
 
 FINISH_REASONS = {
     "end_turn": "stop",
@@ -159,6 +159,7 @@ class AnthropicReader:
         self.finished = False
         self.done = False
         self.text_length = 0
+        self.recall: dict[str, Recalled] = {}
         self._reply = reply
         self._shows_usage = shows_usage
         self._usage: Usage | None = None

@@ -18,7 +18,7 @@ from gateway.errors import BadRequest
 from gateway.protocols.base import Protocol, refuse
 from gateway.protocols.gemini_stream import GeminiReader, read_answer
 from gateway.protocols.gemini_turns import turns, typed
-from gateway.protocols.openai import as_chunks
+from gateway.protocols.openai_stream import as_chunks
 from gateway.shapes import Chat, Exchange, Json, UpstreamRequest
 from platforms.routes import Route
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from gateway.protocols.base import kind_of
-from gateway.shapes import Answer, Failure, FailureKind, Json, Reply, Usage, usage_object
+from gateway.shapes import Answer, Failure, FailureKind, Json, Recalled, Reply, Usage, usage_object
 
 FINISH_REASONS = {
     "MAX_TOKENS": "length",
@@ -219,6 +219,7 @@ class GeminiReader:
         self.finished = False
         self.done = False
         self.text_length = 0
+        self.recall: dict[str, Recalled] = {}
         self._reply = reply
         self._error_in = error_in
         self._shows_usage = shows_usage

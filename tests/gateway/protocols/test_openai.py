@@ -7,7 +7,8 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from gateway.protocols.openai import OpenAI, OpenAIReader, read_usage
+from gateway.protocols.openai import OpenAI
+from gateway.protocols.openai_stream import OpenAIReader, read_usage
 from gateway.shapes import Failure, Reply, Usage
 from platforms.routes import FREE, PlatformSpec, Route, Timeouts
 
