@@ -6,19 +6,31 @@ Whatever happens on the way, `http.answering` around it answers the client and w
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
+
+import orjson
 
 from gateway import parts, relay
 from gateway.admission import admitted
 from gateway.attempts import following, scrub, send, tries
 from gateway.client import Client
-from gateway.faces import openai
+from gateway.errors import BadRequest
+from gateway.faces import Asked, Face
 from gateway.models import Outcome
 from gateway.protocols import PROTOCOLS
 from gateway.runtime import Gateway
-from gateway.shapes import Answer, Chat, Exchange, Failure, Reply, Usage, usage_object
-from gateway.sse import DONE
+from gateway.shapes import (
+    Answer,
+    Chat,
+    Exchange,
+    Failure,
+    Native,
+    Recalled,
+    Reply,
+    Usage,
+    usage_object,
+)
 from gateway.usage import estimate
 from gateway.usage.entry import Entry
 from gateway.watch import Watch
@@ -29,24 +41,52 @@ from platforms.routes import CredentialSpec, Route
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_PASSED_ON = (b"anthropic-version", b"anthropic-beta")
+_LISTED = 2000  # bytes of the header that names what was dropped
 
-async def chat(gateway: Gateway, client: Client, entry: Entry, holder: Holder, chat: Chat) -> None:
-    """Answer one chat request; returns when the client has its last byte.
+
+async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked: Asked) -> None:
+    """Answer one chat request in the client's language; returns when it has its last byte.
 
     Raises what `errors.explain` explains, before the first byte or in the middle of a stream.
     """
-    entry.stream = bool(chat.get("stream"))
-    entry.route = route = admitted(gateway.catalogue, holder, entry, chat["model"], "chat")
-    await parts.take(chat, gateway.media.fetcher, gateway.settings.max_chat_body)
-    exchange = PROTOCOLS[route.platform.protocol].chat(chat, route)
+    entry.stream = asked.stream
+    entry.route = route = admitted(gateway.catalogue, entry.caller, entry, asked.model, "chat")
+    protocol = PROTOCOLS[route.platform.protocol]
+    if protocol.relays(face.wire, route):
+        exchange = protocol.relay(native(client, face, asked), route)
+    else:
+        chat = await chat_for(gateway, entry.caller, face, asked, route)
+        exchange = protocol.chat(chat, route)
     reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)
-    call = _Call(gateway, client, entry, chat, route, exchange, reply)
+    call = _Call(gateway, client, entry, face, asked, route, exchange, reply)
     try:
         await (call.stream() if entry.stream else call.blocking())
     except Failure as failure:
         if entry.credential is not None:
             scrub(failure, entry.credential)
         raise
+
+
+def native(client: Client, face: Face, asked: Asked) -> Native:
+    """The request for a platform that speaks the client's own language."""
+    headers = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in client.headers
+        if name in _PASSED_ON
+    }
+    return Native(face.wire, asked.body, asked.stream, headers)
+
+
+async def chat_for(
+    gateway: Gateway, holder: Holder, face: Face, asked: Asked, route: Route
+) -> Chat:
+    """The request in OpenAI's shape, with all that this platform wants of it."""
+    chat = face.chat(asked)
+    await parts.take(chat, gateway.media.fetcher, gateway.settings.max_chat_body)
+    if PROTOCOLS[route.platform.protocol].recalls(route):
+        await gateway.recall.restore(holder.id, route.platform.id, chat)
+    return chat
 
 
 class _Call:
@@ -57,7 +97,8 @@ class _Call:
         gateway: Gateway,
         client: Client,
         entry: Entry,
-        chat: Chat,
+        face: Face,
+        asked: Asked,
         route: Route,
         exchange: Exchange,
         reply: Reply,
@@ -65,11 +106,14 @@ class _Call:
         self.gateway = gateway
         self.client = client
         self.entry = entry
-        self.chat = chat
+        self.face = face
+        self.asked = asked
         self.route = route
         self.exchange = exchange
         self.reply = reply
         self.headers = [(b"x-request-id", entry.id.encode("ascii"))]
+        if face.dropped or exchange.dropped:
+            self.headers.append((b"x-tokens-dropped", _listed(face.dropped, exchange.dropped)))
 
     async def blocking(self) -> None:
         """Answer with one body."""
@@ -77,11 +121,12 @@ class _Call:
         async with Watch(self.client.receive, total_s=timeouts.total_s) as watch:
             with watch.translated():
                 answer = await self._attempts(watch, self._whole)
-            usage = answer.usage or estimate.usage(self.chat, answer.text_length)
+            usage = answer.usage or self._estimate(answer.text_length)
             if answer.usage is None:
                 answer.completion["usage"] = usage_object(usage)
             self.entry.usage = usage
-            body = openai.answer(answer.completion)
+            body = answer.raw or self.face.answer(answer.completion)
+            await self._keep(answer.recall)
             watch.client_is_served()
             self.entry.first_byte()
             self.entry.write(Outcome.COMPLETED, 200)
@@ -104,7 +149,7 @@ class _Call:
                     await stream.response.aclose()
 
     async def _relay(self, stream: relay.Stream, watch: Watch) -> None:
-        await self.client.start_stream(self.headers)
+        await self.client.start_stream(self.headers, self.face.content_type)
         self.entry.first_byte()
         watch.expect("idle", self.route.platform.timeouts.idle_s)
         try:
@@ -112,19 +157,32 @@ class _Call:
         finally:
             # Also for a stream that was cut or left: what came was paid for.
             self.entry.usage = usage = self._usage(stream)
+        await self._keep(stream.reader.recall)
         watch.client_is_served()
-        tail = b"".join(map(openai.chunk, stream.reader.end(usage)))
+        tail = b"".join(map(stream.encode, stream.reader.end(usage))) + self.face.end()
         self.entry.write(Outcome.COMPLETED, 200)
-        await self.client.end(rest + tail + DONE)
+        await self.client.end(rest + tail)
         await relay.drain(stream)
 
     def _usage(self, stream: relay.Stream) -> Usage:
-        return stream.reader.usage or estimate.usage(self.chat, stream.reader.text_length)
+        return stream.reader.usage or self._estimate(stream.reader.text_length)
+
+    def _estimate(self, text_length: int) -> Usage:
+        try:
+            return estimate.usage(self.face.chat(self.asked), text_length)
+        except BadRequest:  # what was relayed need not be anything that a chat could say
+            return estimate.usage_of_sizes(len(orjson.dumps(self.asked.body)), text_length)
+
+    async def _keep(self, recall: Mapping[str, Recalled]) -> None:
+        """Before the client has its answer: its next turn may come at once."""
+        if recall:
+            await self.gateway.recall.keep(self.entry.caller.id, self.route.platform.id, recall)
 
     async def _ping(self) -> None:
-        # An upstream that thinks for long: from here on an error is an event, not a status.
-        await self.client.start_stream(self.headers)
-        await self.client.ping()
+        if self.face.ping:
+            # An upstream that thinks for long: from here on an error is an event, not a status.
+            await self.client.start_stream(self.headers, self.face.content_type)
+            await self.client.write(self.face.ping)
 
     async def _whole(self, response: UpstreamResponse, watch: Watch) -> Answer:
         try:
@@ -137,7 +195,12 @@ class _Call:
     async def _opened(self, response: UpstreamResponse, watch: Watch) -> relay.Stream:
         try:
             return await relay.open_stream(
-                response, self.exchange, self.reply, watch, self.gateway.settings.max_answer
+                response,
+                self.exchange,
+                self.reply,
+                self.face.relayed if self.exchange.relays else self.face.chunk,
+                watch,
+                self.gateway.settings.max_answer,
             )
         except BaseException:
             await response.aclose()
@@ -174,3 +237,10 @@ class _Call:
             self.exchange.request,
             max_error=self.gateway.settings.max_error,
         )
+
+
+def _listed(*names: Iterable[str]) -> bytes:
+    """Names for a header; a client's own fields may be named by any characters."""
+    listed = ", ".join(dict.fromkeys(name for some in names for name in some))
+    said = listed.encode("ascii", "backslashreplace")
+    return bytes(byte for byte in said if 32 <= byte < 127)[:_LISTED]

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from gateway.errors import INVALID, ApiError
-from gateway.sse import PING
 from gateway.watch import ClientGone, Receive
 
 Scope = MutableMapping[str, Any]
@@ -17,8 +16,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 DISCARD_BYTES = 64 * 2**20
 DISCARD_S = 2.0
 _JSON = (b"content-type", b"application/json")
-_EVENT_STREAM = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
+_EVENT_STREAM = b"text/event-stream; charset=utf-8"
+_STREAM = [
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),  # nginx would gather events
 ]
@@ -110,25 +109,21 @@ class Client:
         )
         await self._send({"type": "http.response.body", "body": body})
 
-    async def start_stream(self, headers: RawHeaders) -> None:
-        """Begin an event stream, unless it has begun."""
+    async def start_stream(self, headers: RawHeaders, content_type: bytes = _EVENT_STREAM) -> None:
+        """Begin a stream, unless it has begun."""
         if not self.started:
             self.started = True
             await self._send(
                 {
                     "type": "http.response.start",
                     "status": 200,
-                    "headers": [*_EVENT_STREAM, *headers],
+                    "headers": [(b"content-type", content_type), *_STREAM, *headers],
                 }
             )
 
     async def write(self, data: bytes) -> None:
         """Send some of the stream. Waits while the client's connection is full."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
-
-    async def ping(self) -> None:
-        """Send a comment that keeps proxies and clients from giving up."""
-        await self.write(PING)
 
     async def end(self, data: bytes = b"") -> None:
         """Send the last of the stream."""

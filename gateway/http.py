@@ -5,8 +5,9 @@ import logging
 from types import TracebackType
 
 from gateway.client import Client
-from gateway.errors import ApiError, explain
-from gateway.faces import openai
+from gateway.errors import ApiError, explain, method_not_allowed
+from gateway.faces import Face
+from gateway.faces.openai import OPENAI
 from gateway.models import Outcome
 from gateway.runtime import Gateway
 from gateway.usage.entry import Entry
@@ -30,10 +31,18 @@ class Answering:
     A class and not a generator: that halves what it costs per request (bench, Nov 2026).
     """
 
-    def __init__(self, gateway: Gateway, client: Client, endpoint: str, platform: str) -> None:
-        """`endpoint` and `platform` are for the entry."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        client: Client,
+        endpoint: str,
+        platform: str,
+        face: Face = OPENAI,
+    ) -> None:
+        """`endpoint` and `platform` are for the entry; `face`: in whose words errors are said."""
         self._live = gateway.live()
         self._client = client
+        self._face = face
         self._entry = Entry(endpoint, platform, journal=gateway.journal, access=gateway.access)
 
     async def __aenter__(self) -> Entry:
@@ -59,26 +68,43 @@ class Answering:
         if isinstance(error, ClientGone):
             entry.write(Outcome.CANCELLED, CLIENT_CLOSED)
         elif isinstance(error, asyncio.CancelledError):
-            await answer_error(client, entry, _SHUTTING_DOWN)
+            await answer_error(client, entry, _SHUTTING_DOWN, self._face)
             return False
         elif isinstance(error, Exception):
             explained = explain(error)
             if explained.code == "internal_error":
                 logger.error("Request %s failed inside the gateway", entry.id, exc_info=error)
-            await answer_error(client, entry, explained)
+            await answer_error(client, entry, explained, self._face)
         else:
             return False
         return True
 
 
-async def answer_error(client: Client, entry: Entry, error: ApiError) -> None:
-    """An error as an answer; in the middle of a stream as its last event, without `[DONE]`."""
+async def posted(gateway: Gateway, client: Client, entry: Entry) -> bytes:
+    """The body of a POST by a licence, which the entry learns. Raises what `explain` explains."""
+    if client.method != "POST":
+        raise method_not_allowed(client.method, "POST")
+    entry.holder = await gateway.register.authenticate(client.headers, client.address)
+    # Other types are refused by name; a missing one is taken for JSON.
+    given = client.header(b"content-type").partition(b";")[0].strip().lower()
+    if given and given != b"application/json" and not given.endswith(b"+json"):
+        raise ApiError(
+            415,
+            f"The body is declared as {given.decode('latin-1')[:100]}; this path takes "
+            "application/json. With curl: --header 'Content-Type: application/json'.",
+            code="unsupported_media_type",
+        )
+    return await client.body(gateway.settings.max_chat_body, gateway.settings.body_s)
+
+
+async def answer_error(client: Client, entry: Entry, error: ApiError, face: Face) -> None:
+    """An error as an answer; in the middle of a stream as its last event, never a clean end."""
     if entry.written:
         return  # it came up after the client had everything
     if client.started:
         outcome = Outcome.TRUNCATED if entry.first_byte_ms is not None else Outcome.UPSTREAM_ERROR
         entry.write(outcome, 200, error)
-        await client.end(openai.error_event(error))
+        await client.end(face.error_event(error))
         return
     at_fault = error.status < 500 and error.code != "rate_limit_exceeded"
     entry.write(Outcome.REFUSED if at_fault else Outcome.UPSTREAM_ERROR, error.status, error)
@@ -87,4 +113,4 @@ async def answer_error(client: Client, entry: Entry, error: ApiError) -> None:
         (name.lower().encode("ascii"), value.encode("latin-1", "replace"))
         for name, value in error.headers.items()
     ]
-    await client.answer(error.status, openai.error(error), headers)
+    await client.answer(error.status, face.error(error), headers)

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway import sse
-from gateway.faces import openai
-from gateway.shapes import Answer, Exchange, Failure, Json, Reader, Reply
+from gateway.shapes import Answer, Chunk, Exchange, Failure, Reader, Reply
 from gateway.watch import Watch
 from gateway.wires import UpstreamResponse
 
 Write = Callable[[bytes], Awaitable[None]]
+Encode = Callable[[Chunk], bytes]
 MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, IndexError)
 """What reading a value of another shape than was promised raises: an upstream may send any JSON."""
 _WHOLE_BODY = ("application/json", "text/html", "application/problem+json")
@@ -23,7 +23,9 @@ class Stream:
     """A stream whose first chunks are there: from here on there is no second try."""
 
     reader: Reader
-    first: list[dict[str, Json]]
+    encode: Encode
+    """A chunk in the client's shape."""
+    first: list[Chunk]
     decoder: sse.Decoder
     response: UpstreamResponse
     failure: Failure | None = None
@@ -46,11 +48,16 @@ async def whole(
 
 
 async def open_stream(
-    response: UpstreamResponse, exchange: Exchange, reply: Reply, watch: Watch, limit: int
+    response: UpstreamResponse,
+    exchange: Exchange,
+    reply: Reply,
+    encode: Encode,
+    watch: Watch,
+    limit: int,
 ) -> Stream:
     """Read a stream up to its first chunk. Raises Failure, also for a stream that has none."""
     reader = exchange.reader(reply)
-    stream = Stream(reader, [], sse.Decoder(), response)
+    stream = Stream(reader, encode, [], sse.Decoder(), response)
     if response.content_type in _WHOLE_BODY:
         answer = await whole(response, exchange, reply, watch, limit)
         stream.first = exchange.chunks(answer, reply)
@@ -76,8 +83,8 @@ async def pump(stream: Stream, write: Write, watch: Watch) -> bytes:
 
     Raises Failure when it ended too early: a cut never looks like a clean end. ClientGone.
     """
-    reader = stream.reader
-    pending = _encode(stream.first)
+    reader, encode = stream.reader, stream.encode
+    pending = _encode(encode, stream.first)
     try:
         with watch.translated():
             while not reader.done:
@@ -90,11 +97,11 @@ async def pump(stream: Stream, write: Write, watch: Watch) -> bytes:
                     raise stream.failure
                 piece = await stream.response.some()
                 if not piece:
-                    pending = _encode(_chunks(stream, stream.decoder.end()))
+                    pending = _encode(encode, _chunks(stream, stream.decoder.end()))
                     break
                 watch.touch()
                 # All events of one read in one write: what came together leaves together.
-                pending = _encode(_chunks(stream, _events(stream, piece)))
+                pending = _encode(encode, _chunks(stream, _events(stream, piece)))
     except Failure:
         if not reader.finished:
             raise
@@ -112,10 +119,10 @@ async def drain(stream: Stream) -> None:
                 pass
 
 
-def _encode(chunks: list[dict[str, Json]]) -> bytes:
+def _encode(encode: Encode, chunks: list[Chunk]) -> bytes:
     if len(chunks) == 1:
-        return openai.chunk(chunks[0])
-    return b"".join(map(openai.chunk, chunks))
+        return encode(chunks[0])
+    return b"".join(map(encode, chunks))
 
 
 def _events(stream: Stream, piece: bytes) -> list[sse.Event]:
@@ -125,10 +132,10 @@ def _events(stream: Stream, piece: bytes) -> list[sse.Event]:
         raise Failure("broken", f"The platform's stream cannot be read: {error}") from error
 
 
-def _chunks(stream: Stream, events: list[sse.Event]) -> list[dict[str, Json]]:
+def _chunks(stream: Stream, events: list[sse.Event]) -> list[Chunk]:
     """The chunks of these events. A failure waits in `stream` until what came before it is sent."""
     feed = stream.reader.feed
-    chunks: list[dict[str, Json]] = []
+    chunks: list[Chunk] = []
     try:
         for event in events:
             chunks += feed(event.data)

@@ -83,7 +83,7 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
 
     async def authenticate(self, request: Request) -> Holder:
         """The licence that calls. Raises LicenceError."""
-        names = ("authorization", "x-api-key", "api-key")
+        names = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
         headers: RawHeaders = [
             (name.encode("ascii"), request.headers[name].encode("latin-1", "replace"))
             for name in names

@@ -2,11 +2,16 @@
 
 from django.urls import re_path
 
+from gateway.client import Application
 from gateway.endpoints.chat import chat
+
+_API: dict[str, Application] = {
+    "v1/chat/completions": chat,
+}
 
 # One regular expression per path, tried in order; the short name's characters are those that
 # `platforms.models.Platform.slug` allows, and more, so that a wrong one is answered as unknown.
 urlpatterns = [
-    re_path(r"^v1/chat/completions$", chat),  # type: ignore[arg-type] # ASGI
-    re_path(r"^(?P<platform>[^/]+)/v1/chat/completions$", chat),  # type: ignore[arg-type] # ASGI
+    re_path(rf"^(?:(?P<platform>[^/]+)/)?{path}$", endpoint)  # type: ignore[arg-type] # ASGI
+    for path, endpoint in _API.items()
 ]

@@ -16,6 +16,7 @@ from django.utils import timezone
 from gateway.media.studio import Studio
 from gateway.model_names import ModelNames
 from gateway.observe import AccessLog
+from gateway.recall import Memory, Recall, Redis, Store
 from gateway.retry import VERDICTS
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
@@ -60,6 +61,11 @@ class RelaySettings:
         )
 
 
+def _store() -> Store:
+    url: str = django_settings.REDIS_URL
+    return Redis(url) if url else Memory()
+
+
 class Live:
     """How many calls are under way; `none` is set while there are none."""
 
@@ -101,6 +107,7 @@ class Gateway:
         self.register = Register(django_settings.TOKENS_LICENCE_PEPPER.encode())
         self.upstream = upstream or Upstream()
         self.model_names = ModelNames(self.upstream)
+        self.recall = Recall(_store())
         self.media = Studio(
             self.catalogue, self.upstream, self.note_failure, self.in_database_thread
         )
@@ -157,6 +164,7 @@ class Gateway:
         self.journal.close()
         self.access.flush()
         await self.upstream.aclose()
+        await self.recall.aclose()
         self.register.close()
         await self.in_database_thread(connections.close_all)
         self._database.shutdown(wait=False, cancel_futures=True)

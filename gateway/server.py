@@ -11,7 +11,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import ApiError
-from gateway.faces import openai
+from gateway.faces.openai import OPENAI
 
 _KEEP_ALIVE_S = 75  # longer than clients and load balancers keep theirs: they close first
 
@@ -56,7 +56,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Refuse what never became a request, in OpenAI's shape, and close."""
         if self.transport.is_closing():
             return
-        body = openai.error(self._refusal)
+        body = OPENAI.error(self._refusal)
         self.transport.write(
             b"HTTP/1.1 %d Refused\r\ncontent-type: application/json\r\nconnection: close\r\n"
             b"content-length: %d\r\n\r\n%s" % (self._refusal.status, len(body), body)

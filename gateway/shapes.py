@@ -1,6 +1,6 @@
 """OpenAI's shapes, and the few values that travel between endpoints, protocols and relay. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -191,6 +191,19 @@ class Exchange:
     """Fields of the request that the platform is not told of; named in the answer's headers."""
     relays: bool = False
     """The answer goes to the client as it is: client and platform speak the same language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A request in the language that client and platform have in common."""
+
+    wire: str
+    """Which language: `anthropic`, `gemini` or `responses`."""
+    body: dict[str, Json]
+    """As it came, key order included."""
+    stream: bool
+    headers: Mapping[str, str]
+    """The client's, with names in small letters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ _COLUMNS = (
     *("platforms", "model_patterns", "networks"),
 )
 # In the order in which they win.
-_KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
+_KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 
 _log = logging.getLogger(__name__)
 

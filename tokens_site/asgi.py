@@ -16,7 +16,7 @@ from gateway import routing  # noqa: E402
 from gateway.bounded import Bounded  # noqa: E402
 from gateway.client import Application, Client, Scope, Send  # noqa: E402
 from gateway.errors import not_found  # noqa: E402
-from gateway.faces import openai  # noqa: E402
+from gateway.faces.openai import OPENAI  # noqa: E402
 from gateway.runtime import Gateway  # noqa: E402
 from gateway.watch import Receive  # noqa: E402
 
@@ -24,7 +24,7 @@ from gateway.watch import Receive  # noqa: E402
 # two ways. A model's id may hold an encoded slash (org%2Fname), which SDKs send.
 _ODD = re.compile(rb"//|/\.\.?(?:/|$)|%5c|%2e|%00|[\\\x00-\x1f]", re.IGNORECASE)
 _SLASH = re.compile(rb"%2f", re.IGNORECASE)
-_MODEL = re.compile(rb"/(?:[^/%]+/)?v1/models/.")
+_MODEL = re.compile(rb"/(?:[^/%]+/)?v1(?:beta)?/models/.")
 
 
 class Entrance:
@@ -38,7 +38,7 @@ class Entrance:
         path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
         if _ODD.search(path) or (_SLASH.search(path) and not _MODEL.match(path)):
             error = not_found(path.decode("ascii", "replace")[:200])
-            return await Client(scope, receive, send).answer(404, openai.error(error), [])
+            return await Client(scope, receive, send).answer(404, OPENAI.error(error), [])
         return await self._application(scope, receive, send)
 
 

@@ -128,6 +128,7 @@ REST_FRAMEWORK: dict[str, object] = {
 DATABASES = {
     "default": env.db_url("DATABASE_URL", default=f"sqlite:///{TOKENS_DATA_DIR / 'tokens.sqlite3'}")
 }
+REDIS_URL = env.str("REDIS_URL", default="")
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         # IMMEDIATE: a transaction that reads and then writes waits for its turn, not fails.

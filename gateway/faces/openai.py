@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+from typing_extensions import override
 
 from gateway import sse
 from gateway.errors import ApiError, BadRequest
+from gateway.faces import Asked, Face
 from gateway.shapes import Chat, Json
 
 ROLES = ("developer", "system", "user", "assistant", "tool", "function")
@@ -71,24 +73,48 @@ def wants_usage(chat: Chat) -> bool:
     return bool((chat.get("stream_options") or {}).get("include_usage"))
 
 
-def answer(completion: dict[str, Json]) -> bytes:
-    """A blocking answer's body."""
-    return orjson.dumps(completion)
+class OpenAIFace(Face):
+    """OpenAI's own shape: nothing to translate, so the hot path is a dump of JSON."""
+
+    wire = "openai"
+
+    @override
+    def read(self, body: bytes) -> Asked:
+        chat = read_chat(body)
+        return Asked(chat["model"], bool(chat.get("stream")), chat)
+
+    @override
+    def chat(self, asked: Asked) -> Chat:
+        return asked.body
+
+    @override
+    def answer(self, completion: dict[str, Json]) -> bytes:
+        return orjson.dumps(completion)
+
+    @override
+    def chunk(self, chunk: dict[str, Json]) -> bytes:
+        return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+    @override
+    def relayed(self, data: bytes) -> bytes:
+        return sse.encode(data)
+
+    @override
+    def end(self) -> bytes:
+        return sse.DONE
+
+    @override
+    def error(self, error: ApiError) -> bytes:
+        return orjson.dumps(error.body())
+
+    @override
+    def error_event(self, error: ApiError) -> bytes:
+        """One event, after which no `[DONE]` follows."""
+        return sse.encode(orjson.dumps(error.body()))
 
 
-def chunk(chunk: dict[str, Json]) -> bytes:
-    """One event of a stream."""
-    return b"data: " + orjson.dumps(chunk) + b"\n\n"
-
-
-def error(error: ApiError) -> bytes:
-    """An error answer's body."""
-    return orjson.dumps(error.body())
-
-
-def error_event(error: ApiError) -> bytes:
-    """An error in the middle of a stream: one event, after which no `[DONE]` follows."""
-    return sse.encode(orjson.dumps(error.body()))
+OPENAI = OpenAIFace()
+"""For all requests: this face has no state, and nothing that it would drop."""
 
 
 def _is(value: Any) -> str:

@@ -4,7 +4,7 @@ Sources: wire notes anthropic §2-§4, §6 (anthropic 2.12.0 and 1.17.0, Nov 202
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -65,6 +65,7 @@ def read_usage(usage: Json) -> Usage | None:
         prompt_tokens=fresh + written + cached,
         completion_tokens=output,
         cached_tokens=cached,
+        cache_write_tokens=written,
         reasoning_tokens=min(_count(thought), output),
         measured=True,
     )
@@ -133,7 +134,7 @@ def whole(body: bytes, reply: Reply) -> Answer:
     }
     if reader.usage is not None:
         completion["usage"] = shown_usage(reader.usage, answer["usage"])
-    return Answer(completion, reader.usage, reader.text_length)
+    return Answer(completion, reader.usage, reader.text_length, reader.recall)
 
 
 @dataclass(slots=True)
@@ -168,6 +169,8 @@ class AnthropicReader:
         self._begun = False
         self._closed = False  # the finish chunk is out
         self._calls = 0
+        self._first_call = ""
+        self._thoughts: list[Json] = []  # signed, as they must come back
         self._characters = 0
         self._blocks: dict[int, _Block] = {}
         self._events: dict[str, Callable[[dict[str, Json]], list[dict[str, Json]]]] = {
@@ -189,7 +192,7 @@ class AnthropicReader:
         if usage is None or self._counted:
             return usage
         output = max(usage.completion_tokens, -(-self.text_length // _BYTES_PER_TOKEN))
-        return Usage(usage.prompt_tokens, output, usage.cached_tokens)
+        return replace(usage, completion_tokens=output, reasoning_tokens=0, measured=False)
 
     @usage.setter
     def usage(self, usage: Usage | None) -> None:
@@ -248,10 +251,11 @@ class AnthropicReader:
             block.signature = given.get("signature") or ""
             chunks += self._thinking(block, given.get("thinking") or "")
         elif block.kind == "redacted_thinking":
-            chunks.append(self._delta({"thinking_blocks": [given]}))
+            chunks.append(self._thought(given))
         elif block.kind == "tool_use":
             block.call, block.input = self._calls, given.get("input")
             self._calls += 1
+            self._first_call = self._first_call or given["id"]
             function = {"name": given["name"], "arguments": ""}
             call = {"index": block.call, "id": given["id"], "type": "function"}
             chunks.append(self._delta({"tool_calls": [{**call, "function": function}]}))
@@ -308,9 +312,16 @@ class AnthropicReader:
         chunks = [chunk for block in self._blocks.values() for chunk in self._close(block)]
         self._blocks.clear()
         self._closed = self.finished = True
+        if self._thoughts and self._first_call:
+            # Calls are answered only together with what was thought before them (§1).
+            self.recall[self._first_call] = Recalled({"thinking_blocks": self._thoughts})
         missing = "tool_calls" if self._calls else "stop"
         said = FINISH_REASONS.get(reason, "stop") if isinstance(reason, str) else missing
         return [*chunks, self._delta({}, said)]
+
+    def _thought(self, block: dict[str, Json]) -> dict[str, Json]:
+        self._thoughts.append(block)
+        return self._delta({"thinking_blocks": [block]})
 
     def _close(self, block: _Block) -> list[dict[str, Json]]:
         """What can only be said of a whole block."""
@@ -319,7 +330,7 @@ class AnthropicReader:
             return self._arguments(block, orjson.dumps(block.input or {}).decode())
         if block.kind == "thinking" and block.signature:
             thought = {"type": "thinking", "thinking": "".join(block.pieces)}
-            return [self._delta({"thinking_blocks": [{**thought, "signature": block.signature}]})]
+            return [self._thought({**thought, "signature": block.signature})]
         found = [
             {
                 "type": "url_citation",

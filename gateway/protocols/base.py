@@ -7,7 +7,19 @@ import orjson
 
 from gateway.errors import BadRequest
 from gateway.jobs import Images, JobKind, Plan, Progress, Video
-from gateway.shapes import Chat, Described, Exchange, Failure, FailureKind, Json, UpstreamRequest
+from gateway.shapes import (
+    Answer,
+    Chat,
+    Chunk,
+    Described,
+    Exchange,
+    Failure,
+    FailureKind,
+    Json,
+    Native,
+    Reply,
+    UpstreamRequest,
+)
 from platforms.routes import PlatformSpec, Route
 
 _ENDPOINTS = {
@@ -17,6 +29,7 @@ _ENDPOINTS = {
     "edits": "editing images",
     "video": "making videos",
     "remix": "remixing videos",
+    "count": "counting tokens",
 }
 
 
@@ -55,6 +68,32 @@ class Protocol:
     """Added to the path of the list of models, for platforms that would show a few only."""
     takes_urls: ClassVar[bool] = False
     """Whether a media call's pictures may be given as addresses; otherwise they are fetched."""
+
+    def recalls(self, route: Route) -> bool:
+        """Whether answers hold what the platform wants to see again in later turns."""
+        return route.dialect.replay_reasoning != "never"
+
+    def relays(self, wire: str, route: Route) -> bool:
+        """Whether the platform speaks this client's language itself, so that calls go as they are.
+
+        `wire`: a face's; OpenAI's chat is not among them, being the form in between.
+        """
+        return False
+
+    def relay(self, native: Native, route: Route) -> Exchange:
+        """Describe the call that passes a client's own request on."""
+        self.unsupported(route.platform, native.wire)
+
+    def relay_count(self, native: Native, route: Route) -> Described:
+        """Describe the call that passes on a client's own question for a number of tokens."""
+        self.unsupported(route.platform, "count")
+
+    def count(self, chat: Chat, route: Route) -> Described | None:
+        """Describe the call that counts a chat's tokens; its answer is `{"tokens": n}`.
+
+        None: the platform does not count, so the gateway estimates. Raises BadRequest.
+        """
+        return None
 
     def chat(self, chat: Chat, route: Route) -> Exchange:
         """Describe the upstream call for this chat. Raises BadRequest on what it cannot say."""
@@ -118,6 +157,11 @@ def loads(body: bytes) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise Failure("broken", "The platform's answer is no JSON object.")
     return value
+
+
+def without_chunks(_answer: Answer, _reply: Reply) -> list[Chunk]:
+    """`Exchange.chunks` of a relayed stream, which cannot be made of a whole body."""
+    raise Failure("broken", "The platform answered a stream's request with a whole body.")
 
 
 def kind_of(body: bytes) -> str:

@@ -9,17 +9,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
 import orjson
 from typing_extensions import override
 
 from gateway.errors import BadRequest
-from gateway.protocols.base import Protocol, refuse
+from gateway.protocols import gemini_native
+from gateway.protocols.base import Protocol, loads, refuse
 from gateway.protocols.gemini_stream import GeminiReader, read_answer
 from gateway.protocols.gemini_turns import turns, typed
 from gateway.protocols.openai_stream import as_chunks
-from gateway.shapes import Chat, Exchange, Json, UpstreamRequest
+from gateway.shapes import Chat, Described, Exchange, Json, Native, UpstreamRequest
 from platforms.routes import Route
 
 REFUSED: Mapping[str, tuple[tuple[Json, ...], str]] = {
@@ -131,16 +131,16 @@ class GeminiChat(Protocol):
     def chat(self, chat: Chat, route: Route) -> Exchange:
         """The chat in Google's words. Raises BadRequest on what it has no words for."""
         try:
-            body = orjson.dumps(_Request(chat, route.upstream_model).body())
+            request = _Request(chat, route.upstream_model)
+            body = orjson.dumps(request.body())
         except orjson.JSONEncodeError:
             raise BadRequest(
                 "The chat holds too many lists and objects inside each other.", param="messages"
             ) from None
         method = "streamGenerateContent?alt=sse" if chat.get("stream") else "generateContent"
-        model = quote(route.upstream_model.removeprefix("models/"), safe="")
         shows_usage = bool((chat.get("stream_options") or {}).get("include_usage"))
         return Exchange(
-            request=UpstreamRequest("POST", f"/models/{model}:{method}", body),
+            request=UpstreamRequest("POST", gemini_native.path(route, method), body),
             answer=lambda body, reply: read_answer(body, reply, self.error_in),
             reader=lambda reply: GeminiReader(
                 reply,
@@ -149,7 +149,35 @@ class GeminiChat(Protocol):
                 choices=chat.get("n") or 1,
             ),
             chunks=as_chunks,
+            dropped=tuple(request.dropped),
         )
+
+    @override
+    def recalls(self, route: Route) -> bool:
+        return True  # thought signatures
+
+    @override
+    def relays(self, wire: str, route: Route) -> bool:
+        return wire == "gemini"
+
+    @override
+    def relay(self, native: Native, route: Route) -> Exchange:
+        return gemini_native.relayed(native, route, self.error_in)
+
+    @override
+    def relay_count(self, native: Native, route: Route) -> Described:
+        return gemini_native.counted(native, route)
+
+    @override
+    def count(self, chat: Chat, route: Route) -> Described:
+        """`models/{model}:countTokens`; with system and tools, so the request goes in one (§2)."""
+        body = _Request(chat, route.upstream_model).body()
+        model = "models/" + route.upstream_model.removeprefix("models/")
+        asked = {"generateContentRequest": {"model": model, **body}}
+        request = UpstreamRequest(
+            "POST", gemini_native.path(route, "countTokens"), orjson.dumps(asked)
+        )
+        return Described(request, lambda answer: ({"tokens": loads(answer)["totalTokens"]}, None))
 
 
 class _Request:

@@ -5,7 +5,7 @@ gemini §1, §5 (google-genai 3.4.0, Nov 2026); `logprobsResult` is from google-
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -97,6 +97,8 @@ class Candidate:
     calls: int = 0
     images: int = 0
     text_length: int = 0
+    recall: dict[str, Recalled] = field(default_factory=dict)
+    """Signatures of its calls, which must come back with them."""
 
     def read(self, raw: dict[str, Json]) -> list[dict[str, Json]]:
         """What a partial candidate adds, as the `delta` of one chunk for each part."""
@@ -146,9 +148,12 @@ class Candidate:
         number, self.calls = self.calls, self.calls + 1
         self.text_length += _size(arguments)
         stem = self.reply.id.rpartition("-")[2][-24:]  # OpenAI takes ids of 40 characters
+        id = call.get("id") or f"call_{stem}_{self.index}_{number}"
+        if signature:
+            self.recall[id] = Recalled(call=_kept(signature))
         return {
             "index": number,
-            "id": call.get("id") or f"call_{stem}_{self.index}_{number}",
+            "id": id,
             "type": "function",
             "function": {"name": call["name"], "arguments": arguments},
             **_kept(signature),
@@ -201,7 +206,9 @@ def read_answer(body: bytes, reply: Reply, error_in: ErrorIn) -> Answer:
     }
     if usage is not None:
         completion["usage"] = shown_usage(usage)
-    return Answer(completion, usage, sum(one.text_length for one in candidates.values()))
+    length = sum(one.text_length for one in candidates.values())
+    recall = {id: what for one in candidates.values() for id, what in one.recall.items()}
+    return Answer(completion, usage, length, recall)
 
 
 class GeminiReader:
@@ -260,6 +267,8 @@ class GeminiReader:
                 raise _held_back(f"its answer to this prompt ({block})")
             _stop(candidates)
         self.text_length = sum(candidate.text_length for candidate in candidates)
+        for candidate in candidates:
+            self.recall |= candidate.recall
         self.usage = self._reported = read_usage(response.get("usageMetadata")) or self._reported
         if self.usage and not self.usage.completion_tokens and self.text_length:
             # A stream that breaks off before what came out is counted was not for nothing.

@@ -11,6 +11,7 @@ from gateway.models import Outcome
 from gateway.observe import AccessLog
 from gateway.shapes import Json, Usage
 from gateway.usage.prices import cost_micros, prices
+from licences.errors import KeyMissing
 from licences.holders import Holder
 from platforms.routes import FREE, CredentialSpec, Route
 
@@ -95,6 +96,13 @@ class Entry:
         self.outcome: Outcome | None = None
         self.error: ApiError | None = None
         self.written = False
+
+    @property
+    def caller(self) -> Holder:
+        """Who calls. Raises KeyMissing before that is known."""
+        if self.holder is None:
+            raise KeyMissing
+        return self.holder
 
     def first_byte(self) -> None:
         """The client's first byte of answer goes out now."""

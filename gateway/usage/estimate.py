@@ -29,6 +29,11 @@ def usage(chat: Chat, completion_bytes: int) -> Usage:
     )
 
 
+def usage_of_sizes(prompt_bytes: int, completion_bytes: int) -> Usage:
+    """The same where of the request only the size is known."""
+    return Usage(prompt_tokens=tokens(prompt_bytes), completion_tokens=tokens(completion_bytes))
+
+
 def embedding_usage(given: Any) -> Usage:
     """What embedding these texts, or lists of tokens, used."""
     if isinstance(given, str):

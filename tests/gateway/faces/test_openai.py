@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gateway.errors import ApiError, BadRequest
-from gateway.faces import openai
+from gateway.faces.openai import OPENAI, read_chat
 
 HELLO = [{"role": "user", "content": "Hello"}]
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
@@ -164,7 +164,7 @@ def test_bad_input_is_refused_with_field_and_reason(case: Refused) -> None:
     body = case.body if isinstance(case.body, bytes) else orjson.dumps(case.body)
 
     with pytest.raises(BadRequest) as caught:
-        openai.read_chat(body)
+        read_chat(body)
 
     error = caught.value.body()["error"]
     assert (error["param"], error["code"]) == (case.param, case.code)
@@ -208,7 +208,7 @@ def test_bad_input_is_refused_with_field_and_reason(case: Refused) -> None:
     ids=["bare string", "bare base64", "bare file", "file id", "a platform's own part"],
 )
 def test_parts_are_put_right(given_part: Any, read_part: Any) -> None:
-    chat = openai.read_chat(orjson.dumps(user(given_part)))
+    chat = read_chat(orjson.dumps(user(given_part)))
 
     assert chat["messages"][0]["content"] == [read_part]
 
@@ -216,7 +216,7 @@ def test_parts_are_put_right(given_part: Any, read_part: Any) -> None:
 def test_unknown_fields_and_key_order_are_kept() -> None:
     body = {"zeta": 1, "model": "m", "top_k": 3, "messages": HELLO, "alpha": {"b": 1, "a": 2}}
 
-    assert orjson.dumps(openai.read_chat(orjson.dumps(body))) == orjson.dumps(body)
+    assert orjson.dumps(read_chat(orjson.dumps(body))) == orjson.dumps(body)
 
 
 @given(
@@ -251,13 +251,13 @@ def test_unknown_fields_and_key_order_are_kept() -> None:
 def test_any_json_is_read_or_refused(body: Any) -> None:
     chat = None
     with contextlib.suppress(BadRequest):  # anything else would be an unhandled 500
-        chat = openai.read_chat(orjson.dumps(body))
+        chat = read_chat(orjson.dumps(body))
 
     assert chat is None or chat["messages"]
 
 
 def test_an_error_event_has_all_four_keys() -> None:
-    event = openai.error_event(ApiError(502, "It broke.", type="server_error"))
+    event = OPENAI.error_event(ApiError(502, "It broke.", type="server_error"))
 
     assert event == (
         b'data: {"error":{"message":"It broke.","type":"server_error",'

@@ -815,7 +815,7 @@ def test_the_last_count_replaces_the_first() -> None:
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage},
     )
 
-    assert reader.usage == Usage(105, 7, 90, measured=True)
+    assert reader.usage == Usage(105, 7, 90, cache_write_tokens=5, measured=True)
 
 
 def test_a_usage_chunk_for_a_whole_answer_to_a_stream() -> None:

@@ -1,0 +1,39 @@
+"""How many tokens a request has: asked of the platform where it counts, else estimated."""
+
+import orjson
+
+from gateway.admission import admitted
+from gateway.call import chat_for, native
+from gateway.client import Client
+from gateway.faces import Asked, Face
+from gateway.models import Outcome
+from gateway.once import once
+from gateway.protocols import PROTOCOLS
+from gateway.runtime import Gateway
+from gateway.usage import estimate
+from gateway.usage.entry import Entry
+
+
+async def count(
+    gateway: Gateway, client: Client, entry: Entry, face: Face, asked: Asked, name: str
+) -> None:
+    """Answer a number of tokens under this name; counting costs nothing and uses nothing.
+
+    Raises what `errors.explain` explains.
+    """
+    entry.route = route = admitted(gateway.catalogue, entry.caller, entry, asked.model, "chat")
+    protocol = PROTOCOLS[route.platform.protocol]
+    headers = [(b"x-request-id", entry.id.encode("ascii"))]
+    if protocol.relays(face.wire, route):
+        described = protocol.relay_count(native(client, face, asked), route)
+        answer, _ = await once(gateway, entry, route, described.request, described.read)
+    else:
+        chat = await chat_for(gateway, entry.caller, face, asked, route)
+        if (counted := protocol.count(chat, route)) is not None:
+            tokens, _ = await once(gateway, entry, route, counted.request, counted.read)
+            answer = {name: tokens["tokens"]}
+        else:
+            answer = {name: estimate.prompt_tokens(chat)}
+            headers.append((b"x-tokens-estimated", b"true"))
+    entry.write(Outcome.COMPLETED, 200)
+    await client.answer(200, orjson.dumps(answer), headers)

@@ -1,0 +1,94 @@
+"""OpenAI's Responses API of platforms that have one: relayed as it is, and observed.
+
+`store` and `previous_response_id` go to the platform, which keeps the state. Source: wire notes
+openai-responses §1, §3, §4 (OpenAI's API document, Nov 2026).
+"""
+
+import orjson
+
+from gateway.protocols.base import loads, without_chunks
+from gateway.protocols.openai_errors import failure_in
+from gateway.shapes import (
+    Answer,
+    Exchange,
+    Failure,
+    Json,
+    Native,
+    Recalled,
+    Reply,
+    UpstreamRequest,
+    Usage,
+)
+from platforms.routes import Route
+
+_TERMINAL = ("response.completed", "response.incomplete", "response.failed")
+
+
+def relayed(native: Native, route: Route) -> Exchange:
+    """The client's own request, under the upstream's model name."""
+    body = {**native.body, "model": route.upstream_model}
+    return Exchange(
+        request=UpstreamRequest("POST", "/responses", orjson.dumps(body)),
+        answer=_whole,
+        reader=lambda _reply: Observer(),
+        chunks=without_chunks,
+        relays=True,
+    )
+
+
+def read_usage(usage: Json) -> Usage | None:
+    """The usage object of a response; None where it is missing or not one."""
+    if not isinstance(usage, dict) or "input_tokens" not in usage:
+        return None
+    given = usage.get("input_tokens_details") or {}
+    made = usage.get("output_tokens_details") or {}
+    return Usage(
+        prompt_tokens=_count(usage.get("input_tokens")),
+        completion_tokens=_count(usage.get("output_tokens")),
+        cached_tokens=_count(given.get("cached_tokens")),
+        cache_write_tokens=_count(given.get("cache_write_tokens")),
+        reasoning_tokens=_count(made.get("reasoning_tokens")),
+        measured=True,
+    )
+
+
+def _count(value: Json) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+def _whole(body: bytes, _reply: Reply) -> Answer:
+    response = loads(body)
+    if "output" not in response:
+        if failure := failure_in(response):
+            raise failure
+        raise Failure("broken", "The platform's answer has no 'output'.")
+    length = len(orjson.dumps(response["output"]))
+    return Answer(response, read_usage(response.get("usage")), length, raw=body)
+
+
+class Observer:
+    """Looks at a stream that goes by: its usage, and whether it ends whole."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.finished = False
+        self.done = False
+        self.text_length = 0
+        self.recall: dict[str, Recalled] = {}
+
+    def feed(self, data: bytes) -> list[Json]:
+        """The event as it came. Raises Failure on an `error` event."""
+        event = orjson.loads(data)
+        kind = event.get("type")
+        if isinstance(event.get("delta"), str):
+            self.text_length += len(event["delta"].encode("utf-8", "replace"))
+        elif kind in _TERMINAL:
+            self.usage = read_usage(event["response"].get("usage"))
+            self.finished = self.done = True
+        elif kind == "error":  # flat, not nested (§4)
+            raise failure_in({"error": {**event, "type": None}}) or Failure("broken", "It failed.")
+        return [data]
+
+    def end(self, _usage: Usage) -> list[Json]:
+        """Nothing: the platform has said everything itself."""
+        return []

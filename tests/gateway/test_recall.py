@@ -1,0 +1,124 @@
+"""What upstreams want back in the next turn: kept by the tool call's id, bounded, for a while."""
+
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.recall import KEPT_S, LARGEST, Memory, Recall, Redis, Store
+from gateway.shapes import Recalled
+from tests.gateway.redis_server import running_redis
+
+BLOCKS = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}]
+EXTRA = {"google": {"thought_signature": "c2ln"}}
+
+
+def chat(*ids: str, **message: Any) -> dict[str, Any]:
+    calls = [{"id": id, "type": "function", "function": {"name": "f"}} for id in ids]
+    turn = {"role": "assistant", "content": None, "tool_calls": calls, **message}
+    return {"messages": [{"role": "user", "content": "Hi"}, turn]}
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: Any) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield Memory()
+        return
+    with running_redis() as url:
+        kept = Redis(url)
+        yield kept
+        await kept.aclose()
+
+
+async def test_what_a_client_left_out_is_put_back(store: Store) -> None:
+    recall = Recall(store)
+    await recall.keep(
+        1,
+        2,
+        {"a": Recalled(message={"thinking_blocks": BLOCKS}), "b": Recalled(call={"extra": EXTRA})},
+    )
+
+    asked = chat("a", "b", "c")
+    await recall.restore(1, 2, asked)
+
+    turn = asked["messages"][1]
+    assert turn["thinking_blocks"] == BLOCKS
+    assert [call.get("extra") for call in turn["tool_calls"]] == [None, EXTRA, None]
+
+
+async def test_what_a_client_says_itself_stays(store: Store) -> None:
+    recall = Recall(store)
+    await recall.keep(1, 2, {"a": Recalled(message={"reasoning_content": "kept"})})
+
+    asked = chat("a", reasoning_content="said")
+    await recall.restore(1, 2, asked)
+
+    assert asked["messages"][1]["reasoning_content"] == "said"
+
+
+@pytest.mark.parametrize(("licence", "platform"), [(1, 3), (3, 2)])
+async def test_others_and_other_platforms_see_nothing_of_it(
+    store: Store, licence: int, platform: int
+) -> None:
+    recall = Recall(store)
+    await recall.keep(1, 2, {"a": Recalled(message={"thinking_blocks": BLOCKS})})
+
+    asked = chat("a")
+    await recall.restore(licence, platform, asked)
+
+    assert asked == chat("a")
+
+
+async def test_it_is_forgotten_after_a_while() -> None:
+    now = 0.0
+    memory = Memory(clock=lambda: now)
+    await memory.put({"a": b"1"})
+    now = KEPT_S - 1
+    assert await memory.get(["a"]) == [b"1"]
+    now = KEPT_S
+
+    assert await memory.get(["a"]) == [None]
+
+
+async def test_memory_is_bounded_and_the_oldest_goes() -> None:
+    memory = Memory(100)
+
+    for number in range(100):
+        await memory.put({f"{number:02}": b"x" * 18})
+
+    kept = [value is not None for value in await memory.get([f"{n:02}" for n in range(100)])]
+    assert kept == [False] * 95 + [True] * 5
+
+
+async def test_a_value_that_is_kept_anew_is_counted_once() -> None:
+    memory = Memory(100)
+
+    for size in itertools.islice(itertools.cycle((10, 60)), 50):
+        await memory.put({"a": b"x" * size, "b": b"y"})
+
+    assert await memory.get(["a", "b"]) == [b"x" * 60, b"y"]
+
+
+async def test_what_is_too_large_to_be_thinking_is_not_kept() -> None:
+    recall = Recall(Memory())
+    await recall.keep(1, 2, {"a": Recalled(message={"reasoning_content": "x" * LARGEST})})
+
+    asked = chat("a")
+    await recall.restore(1, 2, asked)
+
+    assert asked == chat("a")
+
+
+async def test_a_redis_that_is_gone_costs_the_recall_and_not_the_call(caplog: Any) -> None:
+    with running_redis() as url:
+        pass  # it has ended
+    recall = Recall(Redis(url))
+
+    await recall.keep(1, 2, {"a": Recalled(message={"reasoning_content": "x"})})
+    asked = chat("a")
+    await recall.restore(1, 2, asked)
+
+    assert asked == chat("a")
+    assert "Redis" in caplog.text
+    await recall.aclose()
