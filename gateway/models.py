@@ -42,6 +42,11 @@ class UsageRecord(models.Model):
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), default=0)
     cached_tokens = models.PositiveIntegerField(_("cached tokens"), default=0)
+    cache_write_tokens = models.PositiveIntegerField(
+        _("tokens written to the cache"),
+        default=0,
+        help_text=_("Of the prompt tokens, those that the platform kept for later calls."),
+    )
     completion_tokens = models.PositiveIntegerField(_("completion tokens"), default=0)
     reasoning_tokens = models.PositiveIntegerField(_("reasoning tokens"), default=0)
     images = models.PositiveIntegerField(_("images"), default=0)
@@ -84,6 +89,7 @@ class UsageDay(models.Model):
     errors = models.PositiveBigIntegerField(_("errors"), default=0)
     prompt_tokens = models.PositiveBigIntegerField(_("prompt tokens"), default=0)
     cached_tokens = models.PositiveBigIntegerField(_("cached tokens"), default=0)
+    cache_write_tokens = models.PositiveBigIntegerField(_("tokens written to the cache"), default=0)
     completion_tokens = models.PositiveBigIntegerField(_("completion tokens"), default=0)
     reasoning_tokens = models.PositiveBigIntegerField(_("reasoning tokens"), default=0)
     images = models.PositiveBigIntegerField(_("images"), default=0)

@@ -21,6 +21,8 @@ class Price:
     """Per million prompt tokens."""
     cached: int | None = None
     """Per million cached prompt tokens. None: as other prompt tokens."""
+    cache_write: int | None = None
+    """Per million prompt tokens that were written to the cache. None: as other prompt tokens."""
     completion: int = 0
     """Per million completion tokens, reasoning included."""
     image: int = 0

@@ -138,8 +138,9 @@ class UsageRecordAdmin(ReadOnlyAdmin):
             _("What was used"),
             {
                 "fields": (
-                    *("prompt_tokens", "cached_tokens", "completion_tokens"),
-                    *("reasoning_tokens", "images", "seconds", "measured"),
+                    *("prompt_tokens", "cached_tokens", "cache_write_tokens"),
+                    *("completion_tokens", "reasoning_tokens"),
+                    *("images", "seconds", "measured"),
                 )
             },
         ),

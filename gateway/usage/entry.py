@@ -166,6 +166,7 @@ class Entry:
             price = route.price if route else FREE
             record["prompt_tokens"] = usage.prompt_tokens
             record["cached_tokens"] = usage.cached_tokens
+            record["cache_write_tokens"] = usage.cache_write_tokens
             record["completion_tokens"] = usage.completion_tokens
             record["reasoning_tokens"] = usage.reasoning_tokens
             record["measured"] = usage.measured

@@ -9,7 +9,7 @@ MICROS = 1_000_000
 # A billion of the currency's units: an upstream may claim any number of tokens, and costs, and the
 # sums of them, must fit into 64 bits.
 MAX_COST_MICROS = 10**15
-_NAMES = ("prompt", "cached", "completion", "image", "second", "request")
+_NAMES = ("prompt", "completion", "image", "second", "request")
 
 
 def cost_micros(price: Price, usage: Usage, requests: int = 1) -> int:
@@ -18,10 +18,13 @@ def cost_micros(price: Price, usage: Usage, requests: int = 1) -> int:
     MAX_COST_MICROS at most.
     """
     cached_price = price.prompt if price.cached is None else price.cached
+    written_price = price.prompt if price.cache_write is None else price.cache_write
     cached = min(usage.cached_tokens, usage.prompt_tokens)
+    written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
     # In millionths of a micro-unit, so that nothing is lost before the end.
-    exact = (usage.prompt_tokens - cached) * price.prompt
-    exact += cached * cached_price + usage.completion_tokens * price.completion
+    exact = (usage.prompt_tokens - cached - written) * price.prompt
+    exact += cached * cached_price + written * written_price
+    exact += usage.completion_tokens * price.completion
     exact += (usage.images * price.image + requests * price.request) * MICROS
     exact += round(usage.seconds * MICROS) * price.second
     return min((exact + MICROS // 2) // MICROS, MAX_COST_MICROS)
@@ -30,10 +33,13 @@ def cost_micros(price: Price, usage: Usage, requests: int = 1) -> int:
 def prices(price: Price) -> dict[str, Json]:
     """The unit prices for a usage record: those that are not zero.
 
-    And cached tokens' if they have one: without it they cost what other prompt tokens do.
+    And those of the cache if they are there: without them its tokens cost what others do.
     """
     found = {name: value for name in _NAMES if (value := getattr(price, name))}
-    return found if price.cached is None else {**found, "cached": price.cached}
+    for name in ("cached", "cache_write"):
+        if (value := getattr(price, name)) is not None:
+            found[name] = value
+    return found
 
 
 def format_micros(micros: int, currency: str = "") -> str:

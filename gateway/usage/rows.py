@@ -52,7 +52,8 @@ _COLUMNS: dict[str, tuple[type, int]] = {
 }
 _NULLABLE = frozenset(field.name for field in _FIELDS if field.null)
 _SUMS = (
-    *("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"),
+    *("prompt_tokens", "cached_tokens", "cache_write_tokens"),
+    *("completion_tokens", "reasoning_tokens"),
     *("images", "seconds", "cost_micros", "latency_ms"),
 )
 _KEPT_TOTAL_SINCE = date(1970, 1, 1)  # LicenceSpend's fixed day of the window "total"

@@ -10,6 +10,7 @@ from gateway.usage.prices import MAX_COST_MICROS, cost_micros, format_micros, pr
 from platforms.routes import Price
 
 CENTS = Price(version=1, prompt=2_500_000, cached=1_250_000, completion=10_000_000)
+WRITES = Price(version=1, prompt=2_000_000, cached=1_000_000, cache_write=3_500_000)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,9 @@ CENTS = Price(version=1, prompt=2_500_000, cached=1_250_000, completion=10_000_0
         (CENTS, Usage(prompt_tokens=1000), 2500),
         (CENTS, Usage(prompt_tokens=1000, cached_tokens=400), 600 * 25 // 10 + 400 * 125 // 100),
         (CENTS, Usage(prompt_tokens=10, cached_tokens=99), 13),  # cached is within prompt
+        (CENTS, Usage(prompt_tokens=1000, cache_write_tokens=400), 2500),
+        (WRITES, Usage(prompt_tokens=1000, cached_tokens=300, cache_write_tokens=200), 2000),
+        (WRITES, Usage(prompt_tokens=10, cached_tokens=8, cache_write_tokens=99), 15),
         (CENTS, Usage(completion_tokens=3, reasoning_tokens=2), 30),
         (Price(prompt=2_000_000), Usage(prompt_tokens=5, cached_tokens=5), 10),
         (Price(prompt=1), Usage(prompt_tokens=499_999), 0),
@@ -56,6 +60,7 @@ def test_nothing_is_lost_before_the_last_rounding(
 def test_a_record_keeps_the_prices_that_are_not_zero() -> None:
     assert prices(CENTS) == {"prompt": 2_500_000, "cached": 1_250_000, "completion": 10_000_000}
     assert prices(Price(prompt=2)) == {"prompt": 2}
+    assert prices(Price(cache_write=0)) == {"cache_write": 0}
 
 
 def test_a_record_tells_free_cached_tokens_from_those_that_cost_as_others() -> None:
