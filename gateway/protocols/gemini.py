@@ -25,7 +25,8 @@ from gateway.protocols.base import (
     without,
 )
 from gateway.protocols.gemini_chat import GeminiChat
-from gateway.shapes import Failure, FailureKind, Json, UpstreamRequest, Usage
+from gateway.protocols.gemini_stream import read_usage
+from gateway.shapes import Failure, FailureKind, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 
 _RATIOS = (
@@ -234,7 +235,7 @@ class Gemini(GeminiChat):
         )
         if not results:
             raise _nothing(answer, candidates, parts)
-        return Progress("completed", results=results, usage=_usage(answer.get("usageMetadata")))
+        return Progress("completed", results=results, usage=read_usage(answer.get("usageMetadata")))
 
 
 def _model(route: Route) -> str:
@@ -300,22 +301,6 @@ def _delay_s(detail: Mapping[str, Json]) -> float | None:
         return max(0.0, float(str(delay).removesuffix("s"))) if delay else None
     except ValueError:
         return None
-
-
-def _usage(usage: Json) -> Usage | None:
-    if not isinstance(usage, dict):
-        return None
-
-    def count(*names: str) -> int:
-        return sum(usage[name] for name in names if type(usage.get(name)) is int)
-
-    return Usage(
-        prompt_tokens=count("promptTokenCount", "toolUsePromptTokenCount"),
-        completion_tokens=count("candidatesTokenCount", "thoughtsTokenCount"),
-        cached_tokens=count("cachedContentTokenCount"),
-        reasoning_tokens=count("thoughtsTokenCount"),
-        measured=True,
-    )
 
 
 def _list(value: Json) -> list[Json]:

@@ -14,7 +14,7 @@ import orjson
 from typing_extensions import override
 
 from gateway.errors import BadRequest
-from gateway.protocols import gemini_native
+from gateway.protocols import gemini_embeddings, gemini_native
 from gateway.protocols.base import Protocol, loads, refuse
 from gateway.protocols.gemini_stream import GeminiReader, read_answer
 from gateway.protocols.gemini_turns import turns, typed
@@ -151,6 +151,10 @@ class GeminiChat(Protocol):
             chunks=as_chunks,
             dropped=tuple(request.dropped),
         )
+
+    @override
+    def embeddings(self, asked: dict[str, Json], route: Route) -> Described:
+        return gemini_embeddings.embeddings(asked, route)
 
     @override
     def recalls(self, route: Route) -> bool:
