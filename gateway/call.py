@@ -83,8 +83,14 @@ async def chat_for(
 ) -> Chat:
     """The request in OpenAI's shape, with all that this platform wants of it."""
     chat = face.chat(asked)
-    await parts.take(chat, gateway.media.fetcher, gateway.settings.max_chat_body)
-    if PROTOCOLS[route.platform.protocol].recalls(route):
+    protocol = PROTOCOLS[route.platform.protocol]
+    await parts.take(
+        chat,
+        gateway.media.fetcher,
+        gateway.settings.max_chat_body,
+        lambda url: protocol.takes_address(url, route),
+    )
+    if protocol.recalls(route):
         await gateway.recall.restore(holder.id, route.platform.id, chat)
     return chat
 

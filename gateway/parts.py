@@ -1,10 +1,12 @@
 """Parts of a chat that its platform does not take as they are, made into ones that it does.
 
-So far that is a file given by its address: OpenAI's `file` part takes data, not addresses (API
-document, ChatCompletionRequestMessageContentPartFile). It is fetched by the guarded fetcher.
+That is a file given by its address: OpenAI's `file` part takes data, not addresses (API document,
+ChatCompletionRequestMessageContentPartFile); and a picture's address, where the platform takes
+data only. They are fetched by the guarded fetcher.
 """
 
 import base64
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,10 +19,13 @@ _FETCH_S = 60.0
 _TEXTS = ("text/plain", "text/markdown", "text/csv", "application/json", "text/xml")
 
 
-async def take(chat: Chat, fetcher: Fetcher, limit: int) -> None:
-    """Replace addresses of files by the files themselves, `limit` bytes of them in all.
+async def take(
+    chat: Chat, fetcher: Fetcher, limit: int, takes_address: Callable[[str], bool]
+) -> None:
+    """Replace addresses by what is there, `limit` bytes of it in all.
 
-    Raises BadRequest that names the part.
+    `takes_address`: whether the platform fetches a picture from this address itself. Raises
+    BadRequest that names the part.
     """
     left = limit
     for number, message in enumerate(chat["messages"]):
@@ -28,18 +33,44 @@ async def take(chat: Chat, fetcher: Fetcher, limit: int) -> None:
         if type(content) is not list:
             continue
         for place, part in enumerate(content):
+            path = f"messages[{number}].content[{place}]"
             if part["type"] == "file" and _is_address(part["file"].get("file_data")):
-                path = f"messages[{number}].content[{place}].file.file_data"
-                left -= await _fetch(part["file"], path, fetcher, left)
+                left -= await _file(part["file"], f"{path}.file.file_data", fetcher, left)
+            elif part["type"] == "image_url":
+                image = part["image_url"]
+                if _is_address(image["url"]) and not takes_address(image["url"]):
+                    left -= await _image(image, f"{path}.image_url.url", fetcher, left)
 
 
 def _is_address(data: Any) -> bool:
     return isinstance(data, str) and "://" in data[:16]
 
 
-async def _fetch(file: dict[str, Any], path: str, fetcher: Fetcher, limit: int) -> int:
-    """Fetch one; how many bytes it has."""
+async def _file(file: dict[str, Any], path: str, fetcher: Fetcher, limit: int) -> int:
+    """Fetch a file; how many bytes it has."""
     url = file["file_data"]
+    data, declared = await _fetched(url, path, fetcher, limit)
+    media_type = _type(data, declared, path)
+    file["file_data"] = _data_url(media_type, data)
+    if not file.get("filename"):
+        # OpenAI refuses a file without a name.
+        name = unquote(urlsplit(url).path.rpartition("/")[2])[:200]
+        file["filename"] = name or f"file.{media_type.rpartition('/')[2]}"
+    return len(data)
+
+
+async def _image(image: dict[str, Any], path: str, fetcher: Fetcher, limit: int) -> int:
+    """Fetch a picture; how many bytes it has."""
+    data, _declared = await _fetched(image["url"], path, fetcher, limit)
+    kind = kinds.sniff(data[: kinds.HEAD])
+    if kind is None or kind.family != "image":
+        raise _bad(path, f"it is {kinds.describe(data[: kinds.HEAD])}; give a picture.")
+    image["url"] = _data_url(kind.type, data)
+    return len(data)
+
+
+async def _fetched(url: str, path: str, fetcher: Fetcher, limit: int) -> tuple[bytes, str]:
+    """What is at an address, and what it is declared to be."""
     pieces = []
     try:
         async with fetcher.open(url, Limits(max(limit, 1), _FETCH_S)) as fetched:
@@ -48,14 +79,11 @@ async def _fetch(file: dict[str, Any], path: str, fetcher: Fetcher, limit: int) 
             declared = fetched.content_type
     except Refused as refused:
         raise _bad(path, refused.message) from None
-    data = b"".join(pieces)
-    media_type = _type(data, declared, path)
-    file["file_data"] = f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
-    if not file.get("filename"):
-        # OpenAI refuses a file without a name.
-        name = unquote(urlsplit(url).path.rpartition("/")[2])[:200]
-        file["filename"] = name or f"file.{media_type.rpartition('/')[2]}"
-    return len(data)
+    return b"".join(pieces), declared
+
+
+def _data_url(media_type: str, data: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _type(data: bytes, declared: str, path: str) -> str:

@@ -134,6 +134,10 @@ class Anthropic(Protocol):
         )
 
     @override
+    def takes_address(self, url: str, route: Route) -> bool:
+        return url[:8].lower() == "https://" and route.dialect.image_input == "url"
+
+    @override
     def recalls(self, route: Route) -> bool:
         return True  # thinking, signed
 

@@ -69,6 +69,10 @@ class Protocol:
     takes_urls: ClassVar[bool] = False
     """Whether a media call's pictures may be given as addresses; otherwise they are fetched."""
 
+    def takes_address(self, url: str, route: Route) -> bool:
+        """Whether the platform fetches a chat's picture itself; otherwise the gateway does."""
+        return route.dialect.image_input == "url"
+
     def recalls(self, route: Route) -> bool:
         """Whether answers hold what the platform wants to see again in later turns."""
         return route.dialect.replay_reasoning != "never"

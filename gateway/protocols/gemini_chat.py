@@ -77,6 +77,10 @@ _TIERS = {"flex": "flex", "priority": "priority", "fast": "priority"}
 _STANDARD_TIERS = (None, "auto", "default")
 _MOST_STOPS = 5  # from memory
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_OWN_ADDRESS = re.compile(
+    r"gs://|https://generativelanguage\.googleapis\.com/|https://(?:www\.)?youtu(?:be\.com|\.be)/",
+    re.IGNORECASE,
+)
 _MODEL = re.compile(r"gemini-(\d{1,2})(?:\.(\d{1,2}))?(?!\d)")
 
 
@@ -155,6 +159,11 @@ class GeminiChat(Protocol):
     @override
     def embeddings(self, asked: dict[str, Json], route: Route) -> Described:
         return gemini_embeddings.embeddings(asked, route)
+
+    @override
+    def takes_address(self, url: str, route: Route) -> bool:
+        """Its own files, buckets and films; other addresses only newer models fetch (§1)."""
+        return bool(_OWN_ADDRESS.match(url))
 
     @override
     def recalls(self, route: Route) -> bool:

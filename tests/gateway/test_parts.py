@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.fetch import Fetcher
+from platforms.models import CatalogueVersion, Platform
 from tests import openai_schema
 from tests.gateway.conftest import Site
 from tests.gateway.media.pictures import png
@@ -92,3 +93,52 @@ async def test_private_addresses_are_refused(site: Site, host: Upstream) -> None
         assert response.status_code == 400, url
         assert response.json()["error"]["code"] == "invalid_file"
     assert host.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "model"),
+    [
+        ({"protocol": "anthropic"}, "claude-opus-4-7"),
+        ({"protocol": "gemini"}, "gemini-3-flash"),
+    ],
+)
+async def test_a_picture_that_the_platform_would_not_fetch_is_sent_as_data(
+    site: Site, host: Upstream, fields: dict[str, str], model: str
+) -> None:
+    host.default = answer(png(), content_type="text/plain")
+    await Platform.objects.aupdate(**fields)
+    await CatalogueVersion.objects.aupdate(number=99)
+    await site.reload()
+
+    part = {"type": "image_url", "image_url": {"url": f"{host.base_url}/cat"}}
+    await site.chat(model=model, messages=[{"role": "user", "content": [part]}])
+
+    sent = site.upstream.requests[0].body.decode()
+    assert base64.b64encode(png()).decode() in sent
+    assert "image/png" in sent
+    assert "/cat" not in sent
+
+
+async def test_a_platform_that_fetches_pictures_gets_the_address(
+    site: Site, host: Upstream
+) -> None:
+    url = f"{host.base_url}/cat"
+    part = {"type": "image_url", "image_url": {"url": url}}
+    await site.chat(messages=[{"role": "user", "content": [part]}])
+
+    assert site.upstream.requests[0].json["messages"][0]["content"][0]["image_url"]["url"] == url
+    assert host.requests == []
+
+
+async def test_what_is_no_picture_is_refused_by_name(site: Site, host: Upstream) -> None:
+    host.default = answer(PDF)
+    await Platform.objects.aupdate(protocol="gemini")
+    await CatalogueVersion.objects.aupdate(number=99)
+    await site.reload()
+
+    part = {"type": "image_url", "image_url": {"url": f"{host.base_url}/cat"}}
+    response = await site.chat(model="gemini-3", messages=[{"role": "user", "content": [part]}])
+
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "messages[0].content[0].image_url.url"
+    assert "give a picture" in response.json()["error"]["message"]

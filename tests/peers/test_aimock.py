@@ -15,13 +15,14 @@ from tests.live.server import Server, served
 from tests.peers.third_party import need, npm_packages
 
 pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("peers-aimock")]
-CLAUDE = """
+OTHERS = """
 from platforms.adding import add_credential, add_platform
-row, _new = add_platform("claude", preset="anthropic", base_url="{url}/v1")
-add_credential(row, "main", "sk-ant-test")
+for slug, preset, version in (("claude", "anthropic", "v1"), ("gemini", "gemini", "v1beta")):
+    row, _new = add_platform(slug, preset=preset, base_url="{url}/" + version)
+    add_credential(row, "main", "sk-test-of-others")
 result = True
 """
-BOTH = pytest.mark.parametrize("platform", ["up", "claude"])
+ALL = pytest.mark.parametrize("platform", ["up", "claude", "gemini"])
 TOOLS = [{"type": "function", "function": {"name": name}} for name in ("weather", "time")]
 
 
@@ -39,7 +40,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             url = simulator.stdout.readline().decode().strip()
             with served(tmp_path_factory.mktemp("live"), TOKENS_ATTEMPTS="1") as server:
                 server.prepare(url)
-                server.query(CLAUDE.format(url=url))
+                server.query(OTHERS.format(url=url))
                 server.start()
                 yield server
         finally:
@@ -60,7 +61,7 @@ def events(response: httpx.Response) -> list[Any]:
     return [line if line == "[DONE]" else orjson.loads(line) for line in lines]
 
 
-@BOTH
+@ALL
 def test_an_answer(live: Server, platform: str) -> None:
     body = chat(live, "hello", platform).json()
 
@@ -69,7 +70,7 @@ def test_an_answer(live: Server, platform: str) -> None:
     assert body["id"].startswith("foaicmpl-")
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("text", ["hello", "slow"])
 def test_a_stream(live: Server, text: str, platform: str) -> None:
     *chunks, done = events(chat(live, text, platform, stream=True))
@@ -81,7 +82,7 @@ def test_a_stream(live: Server, text: str, platform: str) -> None:
     assert said in ("Hello from the simulator, häßlich 你好", "one two three")
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("streamed", [False, True])
 def test_parallel_tools(live: Server, streamed: bool, platform: str) -> None:
     response = chat(live, "weather", platform, tools=TOOLS, stream=streamed)
@@ -103,7 +104,7 @@ def test_parallel_tools(live: Server, streamed: bool, platform: str) -> None:
     assert (names, done) == ({0: "weather", 1: "time"}, "[DONE]")
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("text", ["truncated", "disconnected"])
 def test_a_cut_stream_never_ends_cleanly(live: Server, text: str, platform: str) -> None:
     *_chunks, last = events(chat(live, text, platform, stream=True))
