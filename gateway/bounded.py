@@ -17,7 +17,7 @@ from gateway.http import Answering
 from gateway.runtime import Gateway
 from gateway.watch import Receive
 
-_API = re.compile(r"/(?:([^/]+)/)?v1/(images|videos|embeddings)?")
+_API = re.compile(r"/(?:([^/]+)/)?v1(?:beta)?/(images|videos|embeddings)?")
 _WITH_BODY = ("POST", "PUT", "PATCH")
 CONSOLE = 4 * 2**20
 """Bytes of a body that is sent to a page of the console, or to no page at all."""

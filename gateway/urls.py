@@ -30,11 +30,21 @@ _API: dict[str, Any] = {
 
 def _paths() -> list[URLPattern]:
     bare = [path(f"v1/{end}", view.as_view(), {"platform": ""}) for end, view in _API.items()]
-    return bare + [path(f"<str:platform>/v1/{end}", view.as_view()) for end, view in _API.items()]
+    named = [path(f"<str:platform>/v1/{end}", view.as_view()) for end, view in _API.items()]
+    # Google's clients look for models there, and for nothing else.
+    beta = [
+        found
+        for end in ("models", "models/<path:model>")
+        for found in (
+            path(f"v1beta/{end}", _API[end].as_view(), {"platform": ""}),
+            path(f"<str:platform>/v1beta/{end}", _API[end].as_view()),
+        )
+    ]
+    return bare + named + beta
 
 
 urlpatterns = [
     *_paths(),
     path("media/<str:name>", MediaFileContent.as_view()),
-    re_path(r"^(?:(?P<platform>[^/]+)/)?v1(?:/.*)?$", UnknownPath.as_view()),
+    re_path(r"^(?:(?P<platform>[^/]+)/)?v1(?:beta)?(?:/.*)?$", UnknownPath.as_view()),
 ]

@@ -1,6 +1,7 @@
 """GET /<platform>/v1/models and /models/{id}: what this licence may call on this platform.
 
-Under /v1/ it is what the licence may call anywhere, as `platform/name`.
+Under /v1/ it is what the licence may call anywhere, as `platform/name`. Each client gets the list
+in its own shape; Google's ask under /v1beta/.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway.admission import place
+from gateway.faces.model_lists import Shape, listed, one, shape_for
 from gateway.rest import GatewayView
 from gateway.shapes import Json
 from licences.errors import NotAllowed
@@ -18,6 +20,9 @@ from platforms.routes import PlatformSpec
 
 
 class _Models(GatewayView):
+    def _shape(self, request: Request) -> Shape:
+        return shape_for(request.headers, beta="/v1beta/" in request.path)
+
     async def _models(self, request: Request, slug: str) -> dict[str, dict[str, Json]]:
         """The models by name: the operator's mappings, then what the platform itself lists."""
         holder = await self.authenticate(request)
@@ -59,9 +64,9 @@ class ModelList(_Models):
     endpoint = "models"
 
     async def get(self, request: Request, platform: str) -> Response:
-        """OpenAI's list; it has no pages."""
+        """The whole list; it has no pages."""
         models = await self._models(request, platform)
-        return Response({"object": "list", "data": list(models.values())})
+        return Response(listed(list(models.values()), self._shape(request)))
 
 
 class Model(_Models):
@@ -73,11 +78,11 @@ class Model(_Models):
         """The model; 404 for one that does not exist or that this licence may not use."""
         models = await self._models(request, platform)
         if model in models:
-            return Response(models[model])
+            return Response(one(models[model], self._shape(request)))
         if not platform and self.entry.holder is not None:
             slug, name = place(self.gateway.catalogue, self.entry.holder, model)
             if found := models.get(f"{slug}/{name}"):
-                return Response({**found, "id": model})
+                return Response(one({**found, "id": model}, self._shape(request)))
         raise ModelUnknown(platform, model)
 
 

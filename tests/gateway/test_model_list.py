@@ -87,3 +87,27 @@ async def test_the_api_answers_under_any_host_name_as_streams_do(site: Site, set
     console = await site.client.get("/admin/login/")
 
     assert (api.status_code, console.status_code) == (200, 400)
+
+
+GOOGLE = {"x-goog-api-key": "also the licence"}
+CLAUDE = {"anthropic-version": "2023-06-01"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "found"),
+    [
+        ("/acme/v1/models", CLAUDE, lambda body: body["data"][1]["id"]),
+        ("/acme/v1/models", GOOGLE, lambda body: body["models"][1]["name"][7:]),
+        ("/acme/v1beta/models", {}, lambda body: body["models"][1]["name"][7:]),
+        ("/v1beta/models", {}, lambda body: body["models"][1]["name"].removeprefix("models/acme/")),
+        ("/acme/v1beta/models/own", {}, lambda body: body["name"][7:]),
+        ("/acme/v1/models/own", CLAUDE, lambda body: body["type"] == "model" and body["id"]),
+    ],
+)
+async def test_each_client_is_told_in_its_own_shape(
+    site: Site, path: str, headers: dict[str, str], found: Any
+) -> None:
+    response = await site.client.get(path, headers={**site.headers(), **headers})
+
+    assert response.status_code == 200, response.text
+    assert found(response.json()) == "own"
