@@ -1,4 +1,4 @@
-"""What a platform is not told of is named in the answer's headers, and never changes its meaning."""
+"""What a platform is not told of is named in the headers, and never changes the meaning."""
 
 from typing import Any
 
