@@ -270,11 +270,12 @@ class GeminiReader:
         for candidate in candidates:
             self.recall |= candidate.recall
         self.usage = self._reported = read_usage(response.get("usageMetadata")) or self._reported
-        if self.usage and not self.usage.completion_tokens and self.text_length:
+        self.finished = bool(candidates) and all(candidate.reason for candidate in candidates)
+        uncounted = self.usage and not self.usage.completion_tokens and not self.finished
+        if self.usage and uncounted and self.text_length:
             # A stream that breaks off before what came out is counted was not for nothing.
             tokens = -(-self.text_length // _BYTES_PER_TOKEN)
             self.usage = Usage(self.usage.prompt_tokens, tokens, self.usage.cached_tokens)
-        self.finished = bool(candidates) and all(candidate.reason for candidate in candidates)
         return chunks
 
     def _candidate(self, index: int, raw: dict[str, Json]) -> list[dict[str, Json]]:
