@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.protocols import PROTOCOLS
 from gateway.retry import VERDICTS
 from gateway.shapes import Failure, UpstreamRequest
+from gateway.signing import issued
 from gateway.upstream import Upstream
 from gateway.wires import UpstreamResponse
 from platforms.errors import NoCredential
@@ -66,7 +67,7 @@ async def send(
 
 def scrub(failure: Failure, credential: CredentialSpec) -> None:
     """Take the credential's secret out of a failure: platforms quote the key that they refuse."""
-    if secret := credential.secret:
+    for secret in filter(None, (credential.secret, *issued(credential))):
         failure.message = failure.message.replace(secret, "…")
         failure.code = failure.code and failure.code.replace(secret, "…")
         failure.param = failure.param and failure.param.replace(secret, "…")

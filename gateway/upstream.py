@@ -8,7 +8,8 @@ from typing import NoReturn
 import aiohttp
 
 from gateway.sandbox import SandboxTransport
-from gateway.shapes import Failure, UpstreamRequest
+from gateway.shapes import Failure, Headers, UpstreamRequest
+from gateway.signing import Signer
 from gateway.wires import ERRORS, AiohttpWire, TransportWire, UpstreamResponse, Wire
 from platforms.routes import CredentialSpec, PlatformSpec
 
@@ -24,6 +25,14 @@ class Upstream:
         self._wires: dict[str, Wire] = {}
         self._sandbox = TransportWire(SandboxTransport())
         self._tls: ssl.SSLContext | None = None
+        self._signer = Signer(self._wire_for)
+
+    async def headers(self, platform: PlatformSpec, credential: CredentialSpec) -> Headers:
+        """What a call with this credential carries, for those who make it themselves.
+
+        Raises Failure.
+        """
+        return await self._signer.headers(platform, credential)
 
     async def send(
         self,
@@ -37,18 +46,24 @@ class Upstream:
         Waits without a limit of its own but for the connection; the caller's watch ends it.
         `files`: where the files are that the body names.
         """
-        wire = self._wire or self._wire_for(platform, credential)
+        wire = self._wire_for(platform, credential)
+        headers = credential.headers
+        if credential.service_account:  # asked here, so that the others wait for nothing
+            headers = await self._signer.headers(platform, credential)
         try:
-            return await wire.send(
+            response = await wire.send(
                 request.method,
                 (request.base or platform.base_url) + request.path,
-                credential.headers + request.headers,
+                headers + request.headers,
                 request.body,
                 platform.timeouts.connect_s,
                 files,
             )
         except ERRORS as error:
             _fail(error)
+        if response.status == 401 and credential.service_account:
+            self._signer.refused(credential)
+        return response
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -57,6 +72,8 @@ class Upstream:
         self._wires.clear()
 
     def _wire_for(self, platform: PlatformSpec, credential: CredentialSpec) -> Wire:
+        if self._wire is not None:
+            return self._wire
         if platform.base_url.startswith("sandbox:"):
             return self._sandbox
         wire = self._wires.get(credential.proxy)

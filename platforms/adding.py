@@ -14,7 +14,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from platforms.models import Credential, ModelMapping, Platform
+from platforms import service_account
+from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS, PROTOCOLS, Preset
 from platforms.secrets import encrypt
 
@@ -109,7 +110,7 @@ def add_credential(platform: Platform, name: str, secret: str, **fields: Any) ->
     """A new credential, its secret encrypted. Raises ValidationError, never quoting the secret."""
     credential = Credential(platform=platform, name=name, **fields)
     try:
-        credential.secret_encrypted = encrypt(clean_secret(secret))
+        credential.secret_encrypted = encrypt(clean_secret(secret, platform.auth_style))
     except ValidationError as error:
         raise ValidationError({"secret": error.messages}) from None
     credential.full_clean()
@@ -123,24 +124,33 @@ def set_secret(credential: Credential, secret: str) -> None:
 
     Raises ValidationError, never quoting the secret.
     """
-    credential.secret_encrypted = encrypt(clean_secret(secret))
+    secret = clean_secret(secret, credential.platform.auth_style)
+    credential.secret_encrypted = encrypt(secret)
     credential.last_error, credential.last_error_at = "", None
     credential.save(update_fields=["secret_encrypted", "last_error", "last_error_at", "updated_at"])
 
 
-def clean_secret(secret: str) -> str:
-    """The secret without the white space around it. Raises ValidationError, never quoting it."""
+def clean_secret(secret: str, auth_style: str = AuthStyle.BEARER) -> str:
+    """The secret without the white space around it; a service account's JSON on one line.
+
+    Raises ValidationError, never quoting it.
+    """
     secret = secret.strip()
     if not secret:
         raise ValidationError(_("The secret is empty; paste the key as the platform shows it."))
-    if not secret.isascii() or not secret.isprintable():
-        raise ValidationError(
-            _("The secret holds characters that no header can carry; it must be one line of ASCII.")
-        )
     if len(secret) > MAX_SECRET:
         raise ValidationError(
             _("The secret has %(length)d characters; %(most)d is the most.")
             % {"length": len(secret), "most": MAX_SECRET}
+        )
+    if auth_style == AuthStyle.GOOGLE_SERVICE_ACCOUNT:
+        try:
+            return service_account.one_line(secret)
+        except service_account.NoServiceAccount as error:
+            raise ValidationError(str(error)) from None
+    if not secret.isascii() or not secret.isprintable():
+        raise ValidationError(
+            _("The secret holds characters that no header can carry; it must be one line of ASCII.")
         )
     return secret
 

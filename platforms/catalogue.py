@@ -25,6 +25,7 @@ _HEADERS = {
     AuthStyle.API_KEY: ("api-key", "{}"),
     AuthStyle.X_API_KEY: ("x-api-key", "{}"),
     AuthStyle.X_GOOG_API_KEY: ("x-goog-api-key", "{}"),
+    AuthStyle.GOOGLE_SERVICE_ACCOUNT: ("", ""),  # none: the gateway fetches a token with it
 }
 
 
@@ -129,14 +130,16 @@ def _nobody(platform: Platform) -> CredentialSpec:
 
 
 def _credential(platform: Platform, row: Credential, secret: str) -> CredentialSpec:
-    name, form = _HEADERS[AuthStyle(platform.auth_style)]
+    style = AuthStyle(platform.auth_style)
+    name, form = _HEADERS[style]
     return CredentialSpec(
         id=row.pk,
         name=row.name,
         secret=secret,
-        headers=((name, form.format(secret)), *platform.headers.items()),
+        headers=(*([(name, form.format(secret))] if name else []), *platform.headers.items()),
         weight=row.weight,
         proxy=row.proxy or platform.proxy,
+        service_account=style == AuthStyle.GOOGLE_SERVICE_ACCOUNT,
     )
 
 

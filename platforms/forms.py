@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from platforms.adding import check_platform, clean_secret, fill_from_preset
-from platforms.models import Credential, ModelMapping, Platform
+from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS, PROTOCOLS
 from platforms.secrets import encrypt
 
@@ -127,7 +127,8 @@ class CredentialForm(_CredentialForm):
         """Needed for a new credential; what it is never stands in the message."""
         secret: str = self.cleaned_data["secret"]
         if secret:
-            return clean_secret(secret)
+            platform = self.cleaned_data.get("platform") or getattr(self.instance, "platform", None)
+            return clean_secret(secret, platform.auth_style if platform else AuthStyle.BEARER)
         if not self.instance.pk:
             raise ValidationError(_("A credential needs its secret."), code="required")
         return ""

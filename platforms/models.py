@@ -27,6 +27,10 @@ class AuthStyle(models.TextChoices):
     API_KEY = "api-key", _("api-key: …")
     X_API_KEY = "x-api-key", _("x-api-key: …")
     X_GOOG_API_KEY = "x-goog-api-key", _("x-goog-api-key: …")
+    GOOGLE_SERVICE_ACCOUNT = (
+        "google-service-account",
+        _("Google service account (JSON), as OAuth2 token"),
+    )
     NONE = "none", _("none: this platform asks for no key")
 
 
@@ -80,7 +84,7 @@ class Platform(models.Model):
     )
     auth_style = models.CharField(
         _("how the key is sent"),
-        max_length=20,
+        max_length=30,
         choices=AuthStyle.choices,
         default=AuthStyle.BEARER,
         help_text=_("The header in which this platform expects a credential's secret."),

@@ -6,7 +6,10 @@ there is a list of models is from memory for Alibaba, Ark, Zhipu, Z.ai and MiniM
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Json = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,33 @@ class Preset:
     """The language that the service speaks."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every call, beside the key's. Default: none."""
+    rules: Mapping[str, Json] = field(default_factory=dict)
+    """How its language differs: fields of `routes.Dialect`, as JSON. Default: not at all."""
 
     @property
     def needs_base_url(self) -> bool:
         """Whether the operator must complete or give the base URL."""
         return not self.base_url or "{" in self.base_url
+
+
+# Dropped where they are refused, although the answer is the same without them. What changes it
+# (stop, seed, logprobs, penalties) goes to the service, so that its own refusal says so.
+_STATE = [
+    *("store", "metadata", "safety_identifier"),
+    *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+]
+# "developer" is OpenAI's word alone; "system" is understood everywhere and means the same.
+_USUAL: Mapping[str, Json] = {"system_role": "system", "max_tokens_field": "max_tokens"}
+
+
+def _codes(**kinds: str) -> Json:
+    """Codes of errors by what they mean, as `error_codes` has it: the other way round."""
+    return {code: kind for kind, codes in kinds.items() for code in codes.split()}
+
+
+def _regions(first: Preset, *others: tuple[str, str, str]) -> tuple[Preset, ...]:
+    """A service, and the same one elsewhere: short name, title, base URL."""
+    return (first, *(replace(first, slug=a, title=b, base_url=c) for a, b, c in others))
 
 
 _ALL = (
@@ -50,6 +75,7 @@ _ALL = (
         "OpenAI",
         "https://api.openai.com/v1",
         "Organisation and project: extra headers OpenAI-Organization and OpenAI-Project.",
+        rules={"max_tokens_field": "max_completion_tokens", "responses": True},
     ),
     Preset(
         "azure-openai",
@@ -57,6 +83,7 @@ _ALL = (
         "https://{resource}.openai.azure.com/openai/v1",
         "Put your resource's name into the base URL; “model” is the name of a deployment.",
         auth_style="api-key",
+        rules={"max_tokens_field": "max_completion_tokens", "responses": True},
     ),
     Preset(
         "bedrock",
@@ -83,10 +110,27 @@ _ALL = (
         protocol="gemini",
     ),
     Preset(
+        "vertex",
+        "Google Vertex AI",
+        "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
+        "/publishers/google",
+        "The secret is a service account's JSON, with the role Vertex AI User; docs/vertex.md. "
+        "The chat path is for tests of credentials only.",
+        auth_style="google-service-account",
+        models_path="",
+        chat_path="/models/gemini-2.5-flash:generateContent",
+        protocol="gemini",
+    ),
+    Preset(
         "gemini-openai",
         "Google Gemini (OpenAI-compatible)",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         "Model names may be listed as models/…",
+        rules={
+            "system_role": "system",
+            "drop_params": _STATE,  # "Unknown name …: Cannot find field." (400)
+            "efforts": ["none", "minimal", "low", "medium", "high"],
+        },
     ),
     Preset(
         "xai",
@@ -94,6 +138,7 @@ _ALL = (
         "https://api.x.ai/v1",
         "The list of models leaves out some that are served.",
         protocol="xai",
+        rules={"responses": True},
     ),
     Preset(
         "deepseek",
@@ -101,170 +146,219 @@ _ALL = (
         "https://api.deepseek.com",
         "Thinks by default; in turns with tools it wants reasoning_content back. "
         "402 means no balance.",
+        rules={
+            **_USUAL,
+            "efforts": ["low", "high", "max"],
+            "replay_reasoning": "tool_turns",
+            "json_schema": "json_object",
+        },
     ),
-    Preset(
-        "dashscope",
-        "Alibaba Model Studio (China)",
-        "https://dashscope.aliyuncs.com/compatible-mode/v1",
-        "Qwen. Keys belong to a region; a workspace may have an address of its own.",
-        protocol="dashscope",
+    *_regions(
+        Preset(
+            "dashscope",
+            "Alibaba Model Studio (China)",
+            "https://dashscope.aliyuncs.com/compatible-mode/v1",
+            "Qwen. Keys belong to a region; a workspace may have an address of its own.",
+            protocol="dashscope",
+            rules={**_USUAL, "reasoning_in": "enable_thinking", "responses": True},
+        ),
+        (
+            "dashscope-intl",
+            "Alibaba Model Studio (international)",
+            "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        ),
+        (
+            "dashscope-us",
+            "Alibaba Model Studio (US)",
+            "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
+        ),
     ),
-    Preset(
-        "dashscope-intl",
-        "Alibaba Model Studio (international)",
-        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-        "Qwen. Keys belong to a region; a workspace may have an address of its own.",
-        protocol="dashscope",
+    *_regions(
+        Preset(
+            "ark",
+            "Volcengine Ark (Doubao)",
+            "https://ark.cn-beijing.volces.com/api/v3",
+            "“model” is a model's id or that of an endpoint (ep-…).",
+            protocol="ark",
+            # No max_tokens_field: max_tokens bounds the answer there, max_completion_tokens the
+            # reasoning too, and only the client knows which of them is meant (its SDK, Nov 2026).
+            rules={
+                "system_role": "system",
+                "efforts": ["minimal", "low", "medium", "high"],
+                "responses": True,
+            },
+        ),
+        (
+            "byteplus",
+            "BytePlus ModelArk (international)",
+            "https://ark.ap-southeast.bytepluses.com/api/v3",  # from memory
+        ),
     ),
-    Preset(
-        "dashscope-us",
-        "Alibaba Model Studio (US)",
-        "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
-        "Qwen. Keys belong to a region; a workspace may have an address of its own.",
-        protocol="dashscope",
+    *_regions(
+        Preset(
+            "moonshot",
+            "Moonshot Kimi (international)",
+            "https://api.moonshot.ai/v1",
+            "Keys are valid in one region only. Sampling parameters of kimi-k models are fixed.",
+            rules={
+                "system_role": "system",
+                "max_tokens_field": "max_completion_tokens",
+                "fixed_sampling_models": ["kimi-k*"],
+                "efforts": ["low", "high", "max"],  # of kimi-k3; kimi-k2.6 takes `thinking`
+                "replay_reasoning": "tool_turns",
+                "image_input": "data",  # from memory
+                "error_codes": {"exceeded_current_quota_error": "quota"},
+            },
+        ),
+        ("moonshot-cn", "Moonshot Kimi (China)", "https://api.moonshot.cn/v1"),
     ),
-    Preset(
-        "ark",
-        "Volcengine Ark (Doubao)",
-        "https://ark.cn-beijing.volces.com/api/v3",
-        "“model” is a model's id or that of an endpoint (ep-…).",
-        protocol="ark",
+    *_regions(
+        Preset(
+            "zhipu",
+            "Zhipu GLM (China)",
+            "https://open.bigmodel.cn/api/paas/v4",
+            "temperature and top_p lie between 0 and 1; keys of a coding plan have own addresses.",
+            protocol="zhipu",
+            rules={
+                **_USUAL,
+                "temperature_range": [0.01, 0.99],
+                "top_p_range": [0.01, 0.99],
+                "reasoning_in": "thinking",
+                "replay_reasoning": "tool_turns",
+                "json_schema": "json_object",  # docs.z.ai knows text and json_object only
+                "tool_choices": ["auto", "none"],  # "Tool choice must be auto" (400)
+                "error_codes": _codes(  # docs.bigmodel.cn, api-code, Nov 2026
+                    quota="1113 1309",
+                    rate="1302",
+                    overloaded="1312",
+                    not_found="1211",
+                    context_length="1261",
+                    content_filter="1301",
+                ),
+            },
+        ),
+        (
+            "zhipu-coding",
+            "Zhipu GLM coding plan (China)",
+            "https://open.bigmodel.cn/api/coding/paas/v4",
+        ),
+        ("zai", "Z.ai GLM (international)", "https://api.z.ai/api/paas/v4"),
+        (
+            "zai-coding",
+            "Z.ai GLM coding plan (international)",
+            "https://api.z.ai/api/coding/paas/v4",
+        ),
     ),
-    Preset(
-        "byteplus",
-        "BytePlus ModelArk (international)",
-        "https://ark.ap-southeast.bytepluses.com/api/v3",  # from memory
-        "“model” is a model's id or that of an endpoint (ep-…).",
-        protocol="ark",
+    *_regions(
+        Preset(
+            "minimax",
+            "MiniMax (international)",
+            "https://api.minimax.io/v1",
+            "Reasoning stands in the content as <think>…</think> unless reasoning_split is true.",
+            rules={
+                "system_role": "system",
+                "max_tokens_field": "max_completion_tokens",
+                "temperature_range": [0.01, 1],  # 0 and more than 1 are refused
+                "reasoning_out": "think",
+                "n_max": 1,
+                "error_codes": _codes(
+                    quota="1008", rate="1002", key="1004", content_filter="1026 1027"
+                ),
+            },
+        ),
+        ("minimax-cn", "MiniMax (China)", "https://api.minimaxi.com/v1"),
     ),
-    Preset(
-        "moonshot",
-        "Moonshot Kimi (international)",
-        "https://api.moonshot.ai/v1",
-        "Keys are not valid at the Chinese service. "
-        "Sampling parameters of kimi-k models are fixed.",
-    ),
-    Preset(
-        "moonshot-cn",
-        "Moonshot Kimi (China)",
-        "https://api.moonshot.cn/v1",
-        "Keys are not valid at the international service. "
-        "Sampling parameters of kimi-k models are fixed.",
-    ),
-    Preset(
-        "zhipu",
-        "Zhipu GLM (China)",
-        "https://open.bigmodel.cn/api/paas/v4",
-        "temperature and top_p must lie between 0 and 1, both excluded.",
-        protocol="zhipu",
-    ),
-    Preset(
-        "zhipu-coding",
-        "Zhipu GLM coding plan (China)",
-        "https://open.bigmodel.cn/api/coding/paas/v4",
-        "For keys of a coding plan.",
-        protocol="zhipu",
-    ),
-    Preset(
-        "zai",
-        "Z.ai GLM (international)",
-        "https://api.z.ai/api/paas/v4",
-        "temperature and top_p must lie between 0 and 1, both excluded.",
-        protocol="zhipu",
-    ),
-    Preset(
-        "zai-coding",
-        "Z.ai GLM coding plan (international)",
-        "https://api.z.ai/api/coding/paas/v4",
-        "For keys of a coding plan.",
-        protocol="zhipu",
-    ),
-    Preset(
-        "minimax",
-        "MiniMax (international)",
-        "https://api.minimax.io/v1",
-        "Reasoning stands in the content as <think>…</think> unless reasoning_split is true.",
-    ),
-    Preset(
-        "minimax-cn",
-        "MiniMax (China)",
-        "https://api.minimaxi.com/v1",
-        "Reasoning stands in the content as <think>…</think> unless reasoning_split is true.",
-    ),
-    Preset(
-        "tencent",
-        "Tencent TokenHub (China)",
-        "https://tokenhub.tencentmaas.com/v1",
-        "402 may mean that a model is not enabled in the console.",
-    ),
-    Preset(
-        "tencent-intl",
-        "Tencent TokenHub (international)",
-        "https://tokenhub-intl.tencentcloudmaas.com/v1",
-        "402 may mean that a model is not enabled in the console.",
+    *_regions(
+        Preset(
+            "tencent",
+            "Tencent TokenHub (China)",
+            "https://tokenhub.tencentmaas.com/v1",
+            "402 may mean that a model is not enabled in the console.",
+            rules={"system_role": "system", "reasoning_in": "thinking", "responses": True},
+        ),
+        (
+            "tencent-intl",
+            "Tencent TokenHub (international)",
+            "https://tokenhub-intl.tencentcloudmaas.com/v1",
+        ),
     ),
     Preset(
         "qianfan",
         "Baidu Qianfan",
         "https://qianfan.baidubce.com/v2",  # from memory
         "Keys begin with bce-v3/; an application may be named by the extra header appid.",
+        rules={"system_role": "system", "reasoning_in": "enable_thinking"},  # from memory
     ),
-    Preset(
-        "siliconflow",
-        "SiliconFlow (China)",
-        "https://api.siliconflow.cn/v1",
-        "Model names look like organisation/name; extra fields enable_thinking, thinking_budget.",
+    *_regions(
+        Preset(
+            "siliconflow",
+            "SiliconFlow (China)",
+            "https://api.siliconflow.cn/v1",
+            "Model names look like organisation/name; an extra field is thinking_budget.",
+            rules={
+                **_USUAL,
+                "reasoning_in": "enable_thinking",
+                "error_codes": _codes(not_found="20012", quota="30001"),  # 30001 from memory
+            },
+        ),
+        ("siliconflow-intl", "SiliconFlow (international)", "https://api.siliconflow.com/v1"),
     ),
-    Preset(
-        "siliconflow-intl",
-        "SiliconFlow (international)",
-        "https://api.siliconflow.com/v1",
-        "Model names look like organisation/name; extra fields enable_thinking, thinking_budget.",
+    *_regions(
+        Preset(
+            "stepfun",
+            "StepFun (China)",
+            "https://api.stepfun.com/v1",  # from memory
+            "451 means that its content review refused.",
+            rules=_USUAL,
+        ),
+        ("stepfun-intl", "StepFun (international)", "https://api.stepfun.ai/v1"),
     ),
-    Preset(
-        "stepfun",
-        "StepFun (China)",
-        "https://api.stepfun.com/v1",  # from memory
-        "451 means that its content review refused.",
+    *_regions(
+        Preset(
+            "mistral",
+            "Mistral",
+            "https://api.mistral.ai/v1",
+            "Unknown fields are refused with 422; seed is called random_seed.",
+            rules={
+                **_USUAL,
+                "drop_params": [
+                    *("user", "store", "safety_identifier", "service_tier"),
+                    *("prompt_cache_retention", "prompt_cache_options"),
+                ],
+                "stream_usage": "always",
+                "tool_choice_required": "any",
+            },
+        ),
+        ("mistral-eu", "Mistral (EU)", "https://api.eu.mistral.ai/v1"),
+        ("mistral-us", "Mistral (US)", "https://api.us.mistral.ai/v1"),
     ),
-    Preset(
-        "stepfun-intl",
-        "StepFun (international)",
-        "https://api.stepfun.ai/v1",
-        "451 means that its content review refused.",
-    ),
-    Preset(
-        "mistral",
-        "Mistral",
-        "https://api.mistral.ai/v1",
-        "Unknown fields are refused with 422; seed is called random_seed, and max_tokens is the "
-        "only name of the limit.",
-    ),
-    Preset("mistral-eu", "Mistral (EU)", "https://api.eu.mistral.ai/v1", "As Mistral."),
-    Preset("mistral-us", "Mistral (US)", "https://api.us.mistral.ai/v1", "As Mistral."),
     Preset(
         "groq",
         "Groq",
         "https://api.groq.com/openai/v1",
         "One answer per call (n is 1); no logprobs.",
+        rules={"drop_params": _STATE, "n_max": 1, "efforts": ["none", "low", "medium", "high"]},
     ),
     Preset(
         "together",
         "Together AI",
         "https://api.together.ai/v1",
         "Takes max_tokens only.",
+        rules=_USUAL,
     ),
     Preset(
         "fireworks",
         "Fireworks AI",
         "https://api.fireworks.ai/inference/v1",
         "Model names look like accounts/fireworks/models/…",
+        rules=_USUAL,
     ),
     Preset(
         "openrouter",
         "OpenRouter",
         "https://openrouter.ai/api/v1",
         "Extra headers HTTP-Referer and X-Title name your application.",
+        rules={"reasoning_in": "reasoning"},
     ),
     Preset(
         "perplexity",
@@ -272,19 +366,28 @@ _ALL = (
         "https://api.perplexity.ai",
         "No tools with sonar models; no list of models.",
         models_path="",
+        rules={**_USUAL, "tool_choices": ["auto", "none"]},
     ),
     Preset(
         "cohere",
         "Cohere (OpenAI-compatible)",
-        "https://api.cohere.ai/compatibility/v1",  # from memory
+        "https://api.cohere.ai/compatibility/v1",
         "Many of OpenAI's parameters are not supported; no list of models there.",
         models_path="",
+        rules={  # docs.cohere.com, compatibility-api, Nov 2025
+            **_USUAL,
+            "drop_params": [*_STATE, "service_tier", "prediction"],
+            "efforts": ["none", "high"],
+            "tool_choices": ["auto", "none", "required"],  # from memory
+            "n_max": 1,
+        },
     ),
     Preset(
         "nvidia",
         "NVIDIA NIM",
         "https://integrate.api.nvidia.com/v1",
         "Keys begin with nvapi-. For your own container give http://host:8000/v1.",
+        rules=_USUAL,
     ),
     Preset(
         "huggingface",
@@ -292,13 +395,25 @@ _ALL = (
         "https://router.huggingface.co/v1",
         "Model names may end in :provider; what works depends on the provider.",
     ),
-    Preset("cerebras", "Cerebras", "https://api.cerebras.ai/v1", "One answer per call (n is 1)."),
+    Preset(
+        "cerebras",
+        "Cerebras",
+        "https://api.cerebras.ai/v1",
+        "One answer per call (n is 1).",
+        rules={  # inference-docs.cerebras.ai, resources/openai, Nov 2026
+            "system_role": "system",
+            "max_tokens_field": "max_completion_tokens",
+            "drop_params": _STATE,  # "property 'store' is unsupported" (400)
+            "n_max": 1,
+        },
+    ),
     Preset(
         "ollama",
         "Ollama",
         "http://127.0.0.1:11434/v1",
         "Your own engine. Pictures as data, not as addresses; tool_choice is ignored.",
         auth_style="none",
+        rules={**_USUAL, "tool_choices": ["auto", "none"], "image_input": "data"},
     ),
     Preset(
         "vllm",
@@ -306,6 +421,7 @@ _ALL = (
         "http://{host}:8000/v1",  # its default port is this gateway's own, so no 127.0.0.1
         "Your own engine. Started with --api-key: choose “Authorization: Bearer”.",
         auth_style="none",
+        rules={"system_role": "system", "responses": True},
     ),
     Preset(
         "llamacpp",
@@ -313,6 +429,7 @@ _ALL = (
         "http://127.0.0.1:8080/v1",
         "Your own engine. Tools need --jinja; 503 while it loads the model.",
         auth_style="none",
+        rules=_USUAL,
     ),
     Preset(
         "lmstudio",
@@ -320,6 +437,7 @@ _ALL = (
         "http://127.0.0.1:1234/v1",
         "Your own engine. The first call loads the model, which takes a while.",
         auth_style="none",
+        rules={**_USUAL, "image_input": "data", "responses": True},
     ),
     Preset(
         "sglang",
@@ -327,6 +445,7 @@ _ALL = (
         "http://127.0.0.1:30000/v1",
         "Your own engine. Started with --api-key: choose “Authorization: Bearer”.",
         auth_style="none",
+        rules={"system_role": "system"},
     ),
 )
 

@@ -9,6 +9,22 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["chat", "image", "video", "embedding", "audio"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+ToolChoice = Literal["auto", "none", "required", "function"]
+# The gateway's `shapes.FailureKind`, which platforms may not import; a test holds the two together.
+FailureName = Literal[
+    "rate",
+    "quota",
+    "key",
+    "overloaded",
+    "context_length",
+    "content_filter",
+    "not_found",
+    "bad_request",
+    "unreachable",
+    "timeout",
+    "broken",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +37,6 @@ class Price:
     """Per million prompt tokens."""
     cached: int | None = None
     """Per million cached prompt tokens. None: as other prompt tokens."""
-    cache_write: int | None = None
-    """Per million prompt tokens that were written to the cache. None: as other prompt tokens."""
     completion: int = 0
     """Per million completion tokens, reasoning included."""
     image: int = 0
@@ -31,6 +45,8 @@ class Price:
     """Per second of video or audio."""
     request: int = 0
     """Per request that was answered."""
+    cache_write: int | None = None
+    """Per million prompt tokens that were written to the cache. None: as other prompt tokens."""
 
 
 FREE = Price()
@@ -44,10 +60,13 @@ class CredentialSpec:
     name: str
     secret: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    """All headers of a call with this key (credential, platform's extras), ready to send."""
+    """All headers of a call with this key (credential, platform's extras), ready to send; beside
+    a service account's comes its token."""
     weight: int = 1
     proxy: str = field(default="", repr=False)
     """Proxy of this key, or else the platform's. "": direct. May hold a password."""
+    service_account: bool = False
+    """The secret is a service account's JSON: a token is fetched with it, it is not sent itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,8 @@ class Timeouts:
 class Dialect:
     """How a platform's language differs from its protocol's plain one; the default: not at all.
 
-    Merged once per change of the configuration: preset, then the platform's row, then the model's.
+    Merged once per change of the configuration: preset, then the platform's row, then the model's
+    (`platforms.dialects`, which reads from these types what the rules may say).
     """
 
     max_tokens_field: Literal["", "max_tokens", "max_completion_tokens"] = ""
@@ -91,7 +111,7 @@ class Dialect:
     ] = "reasoning_effort"
     """Where `reasoning_effort` goes: as it is, `thinking: {"type"}`, `enable_thinking`,
     `reasoning: {"effort"}`, `chat_template_kwargs: {"enable_thinking"}`, or nowhere."""
-    efforts: tuple[str, ...] = ()
+    efforts: tuple[Effort, ...] = ()
     """The efforts that the platform knows; others become the nearest. (): all."""
     reasoning_out: Literal["", "think"] = ""
     """`think`: reasoning stands in the content as `<think>…</think>`. `reasoning_content`,
@@ -101,7 +121,7 @@ class Dialect:
     json_schema: Literal["native", "json_object", "prompt"] = "native"
     """How `response_format: json_schema` is said: as it is, as `json_object` with the schema in
     the system's words, or by these words alone."""
-    tool_choices: tuple[str, ...] = ("auto", "none", "required", "function")
+    tool_choices: tuple[ToolChoice, ...] = ("auto", "none", "required", "function")
     """What `tool_choice` may be; others are refused by name."""
     tool_choice_required: str = "required"
     """The platform's own word for `required`."""
@@ -109,7 +129,7 @@ class Dialect:
     """`data`: the platform fetches no addresses, so the gateway does."""
     n_max: int = 0
     """The most answers in one call; more are refused. 0: no bound."""
-    error_codes: tuple[tuple[str, str], ...] = ()
+    error_codes: tuple[tuple[str, FailureName], ...] = ()
     """The platform's own codes of errors, and which kind of failure each is."""
     responses: bool = False
     """Whether it has a Responses API at its base URL, to which such calls are relayed."""

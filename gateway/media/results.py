@@ -108,7 +108,7 @@ class Results:
                 location,
                 Limits(self._max_file, platform.timeouts.total_s),
                 also=(origin,),
-                headers=credential.headers if keyed else (),
+                headers=await self._upstream.headers(platform, credential) if keyed else (),
             ) as fetched:
                 await _write(fetched.pieces(), draft)
         except Refused as refused:
