@@ -4,9 +4,12 @@ from django.urls import re_path
 
 from gateway.client import Application
 from gateway.endpoints.chat import chat
+from gateway.endpoints.generate_content import generate_content
 
+_METHODS = "generateContent|streamGenerateContent|countTokens"
 _API: dict[str, Application] = {
     "v1/chat/completions": chat,
+    rf"v1(?:beta)?/models/(?P<model>.+):(?P<method>{_METHODS})": generate_content,
 }
 
 # One regular expression per path, tried in order; the short name's characters are those that

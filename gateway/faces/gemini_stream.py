@@ -1,8 +1,8 @@
 """Answers in Gemini's words: completions as whole responses, chunks as partial ones. Pure.
 
 Both ways go through `Candidate`, so that a stream, folded, is the whole answer. Sources: wire notes
-gemini §1, §5; what clients do with pings and errors: google-genai 3.4.0 (Python, run), @google/genai
-2.32.0 (JavaScript, run), go-genai and java-genai (read, Nov 2026).
+gemini §1, §5; what clients do with pings and errors: google-genai 3.4.0 for Python and 2.32.0 for
+JavaScript were run, go-genai and java-genai read (Nov 2026).
 """
 
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from gateway.errors import ApiError
 from gateway.faces import Face
 from gateway.shapes import Json
 
+STREAM = "streamGenerateContent"
 FINISH_REASONS = {
     "stop": "STOP",
     "tool_calls": "STOP",  # Gemini has no reason of its own for calls
@@ -32,7 +33,7 @@ STATUSES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-"""Google's names of HTTP statuses; others are INVALID_ARGUMENT below 500 and INTERNAL above."""
+"""Google's names of HTTP statuses; others are INVALID_ARGUMENT below 500, then INTERNAL."""
 _RPC = "type.googleapis.com/google.rpc."
 _SAID = 300  # characters of malformed arguments that are shown
 
@@ -41,70 +42,67 @@ Part = dict[str, Json]
 
 
 class GeminiAnswers(Face):
-    """The half of Gemini's face that answers; see `Face`.
+    """The half of Gemini's face that answers, as events or as one array.
 
-    The last event waits for the usage chunk, or for the end: Google counts beside the finish
-    reason, and its SDKs drop a turn from a chat's history if an event of it has no candidate.
+    The last event says the finish reasons and the usage, and so waits for the usage chunk: Google's
+    SDKs drop a turn from a chat's history if an event of it has no candidate with a part.
     """
 
     wire = "gemini"
-    # Google's Python and Go SDKs fail on comments; all skip empty lines, as the grammar says.
+    # Google's SDKs for Python and Go fail on comments; empty lines are skipped by all.
     ping = b"\n\n"
 
-    def __init__(self, *, stream: bool, sse: bool) -> None:
+    def __init__(self, method: str, *, sse: bool) -> None:
         super().__init__()
+        self._method = method
         self._is_array = not sse
-        self._errs_in_array = stream and not sse
         if self._is_array:
             self.content_type = b"application/json"
-            self.ping = b""  # type: ignore[misc] # of this answer alone: an array has no comments
+            self.ping = b""  # type: ignore[misc] # nothing may stand before an array's bracket
+        self.shows_thoughts = True
+        """Google hides them from those who have not asked."""
         self._began = False
-        self._closed = False
         self._candidates: dict[int, Candidate] = {}
-        self._usage: Json = None
+        self._usage: dict[str, Json] = {}
         self._reply: dict[str, Json] = {}
 
     @override
     def answer(self, completion: dict[str, Json]) -> bytes:
         candidates = []
         for choice in completion["choices"]:
-            candidate = Candidate(choice["index"])
-            parts = candidate.read(choice["message"])
-            parts += candidate.finish(choice["finish_reason"])
+            candidate = Candidate(choice["index"], shows_thoughts=self.shows_thoughts)
+            parts = candidate.read(choice["message"]) + candidate.finish(choice["finish_reason"])
             candidates.append(candidate.last(parts, choice.get("logprobs")))
-        return orjson.dumps(
-            {
-                "candidates": candidates,
-                "usageMetadata": usage_metadata(completion["usage"]),
-                **_reply(completion),
-            }
-        )
+        usage = {"usageMetadata": usage_metadata(completion["usage"])}
+        return orjson.dumps({"candidates": candidates, **usage, **_reply(completion)})
 
     @override
     def chunk(self, chunk: dict[str, Json]) -> bytes:
         self._reply = _reply(chunk)
-        candidates = []
+        shown = []
         for choice in chunk.get("choices") or ():
-            index = choice["index"]
+            index, logprobs = choice["index"], choice.get("logprobs")
             candidate = self._candidates.get(index)
             if candidate is None:
-                candidate = self._candidates[index] = Candidate(index)
+                candidate = Candidate(index, shows_thoughts=self.shows_thoughts)
+                self._candidates[index] = candidate
             parts = candidate.read(choice.get("delta") or {})
             if reason := choice.get("finish_reason"):
                 parts += candidate.finish(reason)
-            logprobs = choice.get("logprobs")
             if parts or logprobs:
-                candidates.append(candidate.shown(parts, logprobs))
-        event = self._event({"candidates": candidates}) if candidates else b""
-        if usage := chunk.get("usage"):
-            self._usage = usage
-            if all(candidate.reason for candidate in self._candidates.values()):
-                event += self._last()
+                shown.append(candidate.shown(parts, logprobs))
+        event = self.relayed(orjson.dumps({"candidates": shown} | self._reply)) if shown else b""
+        self._usage = chunk.get("usage") or self._usage
+        if self._usage and all(one.reason for one in self._candidates.values()):
+            event += self._last()
         return event
 
     @override
     def relayed(self, data: bytes) -> bytes:
-        return self._framed(data)
+        began, self._began = self._began, True
+        if self._is_array:
+            return (b",\r\n" if began else b"[") + data
+        return sse.encode(data)
 
     @override
     def end(self) -> bytes:
@@ -115,72 +113,57 @@ class GeminiAnswers(Face):
     def error(self, error: ApiError) -> bytes:
         """Google's error object; in a list of one where an array was asked for (§1)."""
         body = orjson.dumps(error_body(error))
-        return b"[" + body + b"]" if self._errs_in_array else body
+        return b"[" + body + b"]" if self._is_array and self._method == STREAM else body
 
     @override
     def error_event(self, error: ApiError) -> bytes:
-        """The error as an event and once more as a bare line; in an array as its last element.
+        """The error as an event, and once more as a bare line; in an array as its last element.
 
-        Java's SDK reads errors from events alone, Go's from bare lines alone, and to who misses it
-        the cut would look like an end.
+        Google's SDK for Java finds errors in events alone, that for Go in bare lines alone; who
+        misses it would take the cut for an end.
         """
         body = orjson.dumps(error_body(error))
-        event = self._framed(body)
-        return event + (b"]" if self._is_array else body)
+        return self.relayed(body) + (b"]" if self._is_array else body)
 
     def _last(self) -> bytes:
-        """The event that says how all candidates ended, and what was used; once."""
-        if self._closed or not self._candidates:
+        """The event that says how all candidates ended and what was used; nothing without any."""
+        candidates, self._candidates = sorted(self._candidates.items()), {}
+        if not candidates:
             return b""
-        self._closed = True
-        candidates = [candidate for _, candidate in sorted(self._candidates.items())]
-        event: dict[str, Json] = {
-            "candidates": [
-                candidate.last([] if candidate.reason else candidate.finish("stop"))
-                for candidate in candidates
-            ]
-        }
-        if self._usage:
-            event["usageMetadata"] = usage_metadata(self._usage)
-        return self._event(event)
-
-    def _event(self, event: dict[str, Json]) -> bytes:
-        return self._framed(orjson.dumps(event | self._reply))
-
-    def _framed(self, data: bytes) -> bytes:
-        began, self._began = self._began, True
-        if self._is_array:
-            return (b",\r\n" if began else b"[") + data
-        return sse.encode(data)
+        shown = [one.last([] if one.reason else one.finish("stop")) for _, one in candidates]
+        usage = {"usageMetadata": usage_metadata(self._usage)} if self._usage else {}
+        return self.relayed(orjson.dumps({"candidates": shown, **usage, **self._reply}))
 
 
 @dataclass(slots=True)
 class _Call:
     """A call as its fragments come."""
 
-    id: Json = None
-    name: Json = None
-    signature: str | None = None
+    id: str = ""
+    name: str = ""
+    signature: str = ""
     pieces: list[str] = field(default_factory=list)
     sent: bool = False
 
-    def part(self, *, ended: bool) -> Part | None:
-        """The whole call; None while it is not whole, or where its arguments are no object."""
-        arguments = "".join(self.pieces)
+    def part(self, *, ended: bool) -> list[Part]:
+        """The call, once; nothing while it is not whole, or if its arguments are no object."""
+        arguments = "" if self.sent else "".join(self.pieces)
         try:
             args = {} if ended and not arguments.strip() else orjson.loads(arguments)
         except orjson.JSONDecodeError:
-            return None
-        if not isinstance(args, dict):
-            return None
-        call = {"name": self.name, "args": args}
-        return _signed({"functionCall": {"id": self.id, **call} if self.id else call}, self)
+            args = None
+        if self.sent or not isinstance(args, dict):
+            return []
+        self.sent = True
+        id = {"id": self.id} if self.id else {}
+        return [_signed({"functionCall": {**id, "name": self.name, "args": args}}, self.signature)]
 
 
 class Candidate:
     """One choice, whole or as its chunks come."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, *, shows_thoughts: bool = True) -> None:
+        self._shows_thoughts = shows_thoughts
         self.reason = ""
         """How it ended, in Gemini's words; "": it has not."""
         self._index = index
@@ -189,21 +172,17 @@ class Candidate:
 
     def read(self, delta: dict[str, Json]) -> list[Part]:
         """The parts that a message or a delta says; calls once they are whole."""
-        parts: list[Part] = []
-        for name in ("reasoning_content", "reasoning"):
-            if thought := _text(delta.get(name)):
-                parts.append({"text": thought, "thought": True})
-                break  # some platforms say the same under both names
-        parts += [
-            {"text": text} for name in ("content", "refusal") if (text := _text(delta.get(name)))
-        ]
+        thought = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
+        shown = thought and self._shows_thoughts
+        parts: list[Part] = [{"text": thought, "thought": True}] if shown else []
+        parts += [{"text": one} for key in ("content", "refusal") if (one := _text(delta.get(key)))]
         if signature := signature_of(delta):
             if not parts or "thought" in parts[-1]:
-                parts.append({"text": ""})  # as Google itself sends what is signed late
+                parts.append({"text": ""})  # so does Google send what is signed late
             parts[-1]["thoughtSignature"] = signature
-        parts += [part for image in _list(delta.get("images")) if (part := _image(image))]
-        for position, fragment in enumerate(_list(delta.get("tool_calls"))):
-            parts += self._fragment(fragment, position)
+        parts += [part for image in _objects(delta.get("images")) if (part := _image(image))]
+        for position, fragment in enumerate(_objects(delta.get("tool_calls"))):
+            parts += self._fragment(fragment, fragment.get("index", position))
         return parts
 
     def finish(self, reason: str) -> list[Part]:
@@ -211,73 +190,57 @@ class Candidate:
         self.reason = FINISH_REASONS.get(reason, "OTHER")
         parts = []
         for call in self._calls.values():
-            if call.sent:
-                continue
-            call.sent = True
-            if part := call.part(ended=True):
-                parts.append(part)
-            elif self.reason == "STOP":  # otherwise it is clear why they are cut off
+            parts += call.part(ended=True)
+            if not call.sent and self.reason == "STOP":  # others say by themselves why it is cut
                 self.reason = "MALFORMED_FUNCTION_CALL"
-                said = "".join(call.pieces)[:_SAID]
-                self._message = f"Malformed function call: {call.name}({said})"
+                arguments = "".join(call.pieces)[:_SAID]
+                self._message = f"Malformed function call: {call.name}({arguments})"
         return parts
 
     def shown(self, parts: list[Part], logprobs: Json = None) -> dict[str, Json]:
-        """A partial candidate."""
+        """The candidate with these parts."""
         content = {"role": "model", "parts": parts}
-        shown: dict[str, Json] = {"content": content, "index": self._index}
-        if result := _logprobs_result(logprobs):
-            shown["logprobsResult"] = result
-        return shown
+        return {"content": content, "index": self._index, **_logprobs_result(logprobs)}
 
     def last(self, parts: list[Part], logprobs: Json = None) -> dict[str, Json]:
-        """The candidate with its finish reason; never without a part, which SDKs call invalid."""
+        """The candidate at its end; never without a part, which SDKs call invalid."""
         shown = {**self.shown(parts or [{"text": ""}], logprobs), "finishReason": self.reason}
         return {**shown, "finishMessage": self._message} if self._message else shown
 
-    def _fragment(self, fragment: dict[str, Json], position: int) -> list[Part]:
-        """Add a fragment; when it begins a call, those before it that are whole."""
-        index = fragment.get("index", position)
+    def _fragment(self, fragment: dict[str, Json], index: int) -> list[Part]:
+        """Add a fragment; where it begins a call, those before it that are whole."""
         parts: list[Part] = []
         if index not in self._calls:
             for earlier in self._calls.values():
+                parts += earlier.part(ended=False)
                 if not earlier.sent:
-                    part = earlier.part(ended=False)
-                    if part is None:
-                        break  # fragments may alternate, and calls keep their order
-                    earlier.sent = True
-                    parts.append(part)
+                    break  # fragments may alternate, and calls keep their order
             self._calls[index] = _Call()
         call, function = self._calls[index], fragment.get("function") or {}
-        call.id = call.id or fragment.get("id")
-        call.name = call.name or function.get("name")
+        call.id = call.id or _text(fragment.get("id"))
+        call.name = call.name or _text(function.get("name"))
         call.signature = call.signature or signature_of(fragment)
         call.pieces.append(_text(function.get("arguments")))
         return parts
 
 
-def usage_metadata(usage: dict[str, Json]) -> dict[str, Json]:
+def usage_metadata(usage: dict[str, Json]) -> dict[str, int]:
     """OpenAI's usage, counted as Gemini counts: its candidates exclude thoughts (§5)."""
     prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     details = usage.get("completion_tokens_details") or {}
     thoughts = min(_count(details.get("reasoning_tokens")), completion)
     cached = _count((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
     counts = {"promptTokenCount": prompt, "candidatesTokenCount": completion - thoughts}
-    if thoughts:
-        counts["thoughtsTokenCount"] = thoughts
-    if cached:
-        counts["cachedContentTokenCount"] = cached
+    more = {"thoughtsTokenCount": thoughts, "cachedContentTokenCount": cached}
+    counts |= {name: count for name, count in more.items() if count}
     return {**counts, "totalTokenCount": prompt + completion}
 
 
 def error_body(error: ApiError) -> dict[str, Json]:
     """Google's error object, with our code as the reason and `Retry-After` as its RetryInfo."""
     other = "INVALID_ARGUMENT" if error.status < 500 else "INTERNAL"
-    said: dict[str, Json] = {
-        "code": error.status,
-        "message": error.message,
-        "status": STATUSES.get(error.status, other),
-    }
+    status = STATUSES.get(error.status, other)
+    said: dict[str, Json] = {"code": error.status, "message": error.message, "status": status}
     details = []
     if error.code:
         reason = error.code.upper()
@@ -287,55 +250,54 @@ def error_body(error: ApiError) -> dict[str, Json]:
     return {"error": {**said, "details": details} if details else said}
 
 
-def signature_of(holder: dict[str, Json]) -> str | None:
-    """The thought signature of a call, a picture or a message, where our protocols put it."""
+def kept(signature: Json) -> dict[str, Json]:
+    """A thought signature where our protocols look for it: in a call, a picture or a message."""
+    return {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
+
+
+def signature_of(holder: dict[str, Json]) -> str:
+    """The thought signature that `kept` put there, "" where there is none."""
     extra = holder.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
-    signature = google.get("thought_signature") if isinstance(google, dict) else None
-    return signature if isinstance(signature, str) and signature else None
+    return _text(google.get("thought_signature")) if isinstance(google, dict) else ""
 
 
 def _reply(said: dict[str, Json]) -> dict[str, Json]:
     return {"modelVersion": said["model"], "responseId": said["id"]}
 
 
-def _signed(part: Part, call: _Call) -> Part:
-    return {**part, "thoughtSignature": call.signature} if call.signature else part
+def _signed(part: Part, signature: str) -> Part:
+    return {**part, "thoughtSignature": signature} if signature else part
 
 
-def _image(image: Json) -> Part | None:
-    """A picture of `message.images`, which holds data URLs."""
-    holder = image.get("image_url") if isinstance(image, dict) else None
+def _image(image: dict[str, Json]) -> Part | None:
+    """A picture of `message.images`: a data URL, or an address."""
+    holder = image.get("image_url")
     url = _text(holder.get("url")) if isinstance(holder, dict) else ""
     head, found, data = url.partition(";base64,")
     if not found:
         return {"fileData": {"fileUri": url}} if url else None
-    part: Part = {"inlineData": {"mimeType": head.removeprefix("data:"), "data": data}}
-    signature = signature_of(image)
-    return {**part, "thoughtSignature": signature} if signature else part
+    media_type = head.removeprefix("data:")
+    return _signed({"inlineData": {"mimeType": media_type, "data": data}}, signature_of(image))
 
 
 def _logprobs_result(logprobs: Json) -> dict[str, Json]:
-    entries = _list(logprobs.get("content")) if isinstance(logprobs, dict) else []
-    if not entries:
-        return {}
-    tops = [
-        {"candidates": [_logprob(one) for one in _list(entry.get("top_logprobs"))]}
-        for entry in entries
-    ]
-    return {"chosenCandidates": [_logprob(entry) for entry in entries], "topCandidates": tops}
+    entries = _objects(logprobs.get("content")) if isinstance(logprobs, dict) else []
+    tops = [{"candidates": _chosen(_objects(one.get("top_logprobs")))} for one in entries]
+    result = {"chosenCandidates": _chosen(entries), "topCandidates": tops}
+    return {"logprobsResult": result} if entries else {}
 
 
-def _logprob(entry: dict[str, Json]) -> dict[str, Json]:
-    return {"token": entry.get("token"), "logProbability": entry.get("logprob")}
+def _chosen(entries: list[dict[str, Json]]) -> list[Json]:
+    return [{"token": one.get("token"), "logProbability": one.get("logprob")} for one in entries]
 
 
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _list(value: Json) -> list[Json]:
-    """The objects of a list; what a platform sends may be anything."""
+def _objects(value: Json) -> list[dict[str, Json]]:
+    """The objects of a list; a platform may have sent anything."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 

@@ -5,6 +5,7 @@ done. Each refuses, as the real ones do, a turn whose reasoning did not come bac
 results that do not stand where they must, and calls that were changed on the way.
 """
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,6 +73,10 @@ def _arguments(turn: int) -> dict[str, int]:
     return {"a": turn, "b": 2}
 
 
+def _signature(turn: int) -> str:
+    return base64.b64encode(b"signed %d" % turn).decode("ascii")
+
+
 # --- Anthropic -----------------------------------------------------------------------------------
 
 
@@ -125,7 +130,7 @@ def _anthropic(thinker: Thinker, asked: dict[str, Any], path: str) -> tuple[Any,
 
 
 def _thought(turn: int) -> dict[str, Any]:
-    return {"type": "thinking", "thinking": f"Turn {turn}, hm.", "signature": f"c2ln{turn}=="}
+    return {"type": "thinking", "thinking": f"Turn {turn}, hm.", "signature": _signature(turn)}
 
 
 def _uses(turn: int) -> list[dict[str, Any]]:
@@ -221,7 +226,7 @@ def _function_calls(turn: int) -> list[dict[str, Any]]:
         {"functionCall": {"name": name, "args": _arguments(turn), "id": f"fc_{turn}_{name}"}}
         for name in TOOLS
     )
-    return [{**first, "thoughtSignature": f"c2ln{turn}=="}, second]
+    return [{**first, "thoughtSignature": _signature(turn)}, second]
 
 
 # --- OpenAI's dialect of DeepSeek and kin --------------------------------------------------------
