@@ -53,13 +53,14 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
     entry.stream = asked.stream
     entry.route = route = admitted(gateway.catalogue, entry.caller, entry, asked.model, "chat")
     protocol = PROTOCOLS[route.platform.protocol]
+    chat: Chat | None = None
     if protocol.relays(face.wire, route):
         exchange = protocol.relay(native(client, face, asked), route)
     else:
         chat = await chat_for(gateway, entry.caller, face, asked, route)
         exchange = protocol.chat(chat, route)
     reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)
-    call = _Call(gateway, client, entry, face, asked, route, exchange, reply)
+    call = _Call(gateway, client, entry, face, asked, chat, route, exchange, reply)
     try:
         await (call.stream() if entry.stream else call.blocking())
     except Failure as failure:
@@ -105,6 +106,7 @@ class _Call:
         entry: Entry,
         face: Face,
         asked: Asked,
+        chat: Chat | None,
         route: Route,
         exchange: Exchange,
         reply: Reply,
@@ -114,6 +116,8 @@ class _Call:
         self.entry = entry
         self.face = face
         self.asked = asked
+        self.chat = chat
+        """None: the request is relayed as it came."""
         self.route = route
         self.exchange = exchange
         self.reply = reply
@@ -175,14 +179,16 @@ class _Call:
 
     def _estimate(self, text_length: int) -> Usage:
         try:
-            return estimate.usage(self.face.chat(self.asked), text_length)
+            return estimate.usage(self.chat or self.face.chat(self.asked), text_length)
         except BadRequest:  # what was relayed need not be anything that a chat could say
             return estimate.usage_of_sizes(len(orjson.dumps(self.asked.body)), text_length)
 
     async def _keep(self, recall: Mapping[str, Recalled]) -> None:
         """Before the client has its answer: its next turn may come at once."""
-        if recall:
-            await self.gateway.recall.keep(self.entry.caller.id, self.route.platform.id, recall)
+        if recall and self.chat is not None:
+            await self.gateway.recall.keep(
+                self.entry.caller.id, self.route.platform.id, self.chat, recall
+            )
 
     async def _ping(self) -> None:
         if self.face.ping:

@@ -5,7 +5,9 @@ back, and the platform refuses the next turn without it. It is kept by the tool 
 licence and the platform that it came from, for a while: in memory, or in Redis where there is one.
 """
 
+import hashlib
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +25,9 @@ MEMORY_BYTES = 16 * 2**20
 LARGEST = 2**20
 """Bytes of one turn's; more is not kept, because no thinking is that long."""
 REDIS_S = 1.0  # a call waits no longer for what it can mostly do without
+
+
+_COUNTED = re.compile(r"^.{0,10}$|[:_-]\d{1,5}$")
 
 
 class Store(Protocol):
@@ -120,12 +125,12 @@ class Recall:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def keep(self, licence: int, platform: int, recalled: Mapping[str, Recalled]) -> None:
-        """Keep this, by the id of a tool call."""
-        values = {
-            f"{licence}:{platform}:{call}": orjson.dumps(asdict(what))
-            for call, what in recalled.items()
-        }
+    async def keep(
+        self, licence: int, platform: int, chat: Chat, recalled: Mapping[str, Recalled]
+    ) -> None:
+        """Keep this, by the ids of the tool calls that answered this chat."""
+        key = _Keys(licence, platform, chat)
+        values = {key(call): orjson.dumps(asdict(what)) for call, what in recalled.items()}
         values = {key: value for key, value in values.items() if len(value) <= LARGEST}
         if values:
             await self._store.put(values)
@@ -135,7 +140,8 @@ class Recall:
         places = list(_calls(chat))
         if not places:
             return
-        keys = [f"{licence}:{platform}:{call['id']}" for _, call in places]
+        key = _Keys(licence, platform, chat)
+        keys = [key(call["id"]) for _, call in places]
         for (message, call), value in zip(places, await self._store.get(keys), strict=True):
             if value is not None:
                 what = orjson.loads(value)
@@ -145,6 +151,25 @@ class Recall:
     async def aclose(self) -> None:
         """Close the store."""
         await self._store.aclose()
+
+
+class _Keys:
+    """The keys under which one conversation's calls are kept.
+
+    Some platforms count their calls (`call_0`, `functions.search:0`), so that every conversation
+    has the same ids; those are told apart by how the conversation begins.
+    """
+
+    def __init__(self, licence: int, platform: int, chat: Chat) -> None:
+        self._prefix = f"{licence}:{platform}"
+        self._chat = chat
+
+    def __call__(self, id: str) -> str:
+        if not _COUNTED.search(id):
+            return f"{self._prefix}:{id}"
+        said = next((m.get("content") for m in self._chat["messages"] if m["role"] == "user"), None)
+        beginning = hashlib.sha256(orjson.dumps(said)).hexdigest()[:16]
+        return f"{self._prefix}:{beginning}:{id}"
 
 
 def _calls(chat: Chat) -> Iterable[tuple[dict[str, Json], dict[str, Json]]]:

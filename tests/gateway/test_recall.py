@@ -14,10 +14,10 @@ BLOCKS = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}]
 EXTRA = {"google": {"thought_signature": "c2ln"}}
 
 
-def chat(*ids: str, **message: Any) -> dict[str, Any]:
+def chat(*ids: str, text: str = "Hi", **message: Any) -> dict[str, Any]:
     calls = [{"id": id, "type": "function", "function": {"name": "f"}} for id in ids]
     turn = {"role": "assistant", "content": None, "tool_calls": calls, **message}
-    return {"messages": [{"role": "user", "content": "Hi"}, turn]}
+    return {"messages": [{"role": "user", "content": text}, turn]}
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -36,10 +36,14 @@ async def test_what_a_client_left_out_is_put_back(store: Store) -> None:
     await recall.keep(
         1,
         2,
-        {"a": Recalled(message={"thinking_blocks": BLOCKS}), "b": Recalled(call={"extra": EXTRA})},
+        chat(),
+        {
+            "call_a1b2c3d4": Recalled(message={"thinking_blocks": BLOCKS}),
+            "call_b1b2c3d4": Recalled(call={"extra": EXTRA}),
+        },
     )
 
-    asked = chat("a", "b", "c")
+    asked = chat("call_a1b2c3d4", "call_b1b2c3d4", "call_c1b2c3d4")
     await recall.restore(1, 2, asked)
 
     turn = asked["messages"][1]
@@ -49,9 +53,11 @@ async def test_what_a_client_left_out_is_put_back(store: Store) -> None:
 
 async def test_what_a_client_says_itself_stays(store: Store) -> None:
     recall = Recall(store)
-    await recall.keep(1, 2, {"a": Recalled(message={"reasoning_content": "kept"})})
+    await recall.keep(
+        1, 2, chat(), {"call_a1b2c3d4": Recalled(message={"reasoning_content": "kept"})}
+    )
 
-    asked = chat("a", reasoning_content="said")
+    asked = chat("call_a1b2c3d4", reasoning_content="said")
     await recall.restore(1, 2, asked)
 
     assert asked["messages"][1]["reasoning_content"] == "said"
@@ -62,12 +68,14 @@ async def test_others_and_other_platforms_see_nothing_of_it(
     store: Store, licence: int, platform: int
 ) -> None:
     recall = Recall(store)
-    await recall.keep(1, 2, {"a": Recalled(message={"thinking_blocks": BLOCKS})})
+    await recall.keep(
+        1, 2, chat(), {"call_a1b2c3d4": Recalled(message={"thinking_blocks": BLOCKS})}
+    )
 
-    asked = chat("a")
+    asked = chat("call_a1b2c3d4")
     await recall.restore(licence, platform, asked)
 
-    assert asked == chat("a")
+    assert asked == chat("call_a1b2c3d4")
 
 
 async def test_it_is_forgotten_after_a_while() -> None:
@@ -102,12 +110,14 @@ async def test_a_value_that_is_kept_anew_is_counted_once() -> None:
 
 async def test_what_is_too_large_to_be_thinking_is_not_kept() -> None:
     recall = Recall(Memory())
-    await recall.keep(1, 2, {"a": Recalled(message={"reasoning_content": "x" * LARGEST})})
+    await recall.keep(
+        1, 2, chat(), {"call_a1b2c3d4": Recalled(message={"reasoning_content": "x" * LARGEST})}
+    )
 
-    asked = chat("a")
+    asked = chat("call_a1b2c3d4")
     await recall.restore(1, 2, asked)
 
-    assert asked == chat("a")
+    assert asked == chat("call_a1b2c3d4")
 
 
 async def test_a_redis_that_is_gone_costs_the_recall_and_not_the_call(caplog: Any) -> None:
@@ -115,10 +125,36 @@ async def test_a_redis_that_is_gone_costs_the_recall_and_not_the_call(caplog: An
         pass  # it has ended
     recall = Recall(Redis(url))
 
-    await recall.keep(1, 2, {"a": Recalled(message={"reasoning_content": "x"})})
-    asked = chat("a")
+    await recall.keep(1, 2, chat(), {"call_a1b2c3d4": Recalled(message={"reasoning_content": "x"})})
+    asked = chat("call_a1b2c3d4")
     await recall.restore(1, 2, asked)
 
-    assert asked == chat("a")
+    assert asked == chat("call_a1b2c3d4")
     assert "Redis" in caplog.text
     await recall.aclose()
+
+
+@pytest.mark.parametrize("id", ["call_0", "0", "functions.search:0", "functions.search:12", "a"])
+async def test_ids_that_are_counted_are_told_apart_by_the_conversation(id: str) -> None:
+    recall = Recall(Memory())
+    for text in ("one", "other"):
+        await recall.keep(1, 2, chat(text=text), {id: Recalled({"reasoning_content": text})})
+
+    for text in ("one", "other", "third"):
+        asked = chat(id, text=text)
+        await recall.restore(1, 2, asked)
+        found = asked["messages"][1].get("reasoning_content")
+        assert found == (None if text == "third" else text)
+
+
+@pytest.mark.parametrize(
+    "id", ["toolu_01A09q90qw90lq917835lq9", "call_5f0d2c1b9e", "fc-67ca09c6bed"]
+)
+async def test_ids_of_chance_are_found_however_the_client_tells_the_conversation(id: str) -> None:
+    recall = Recall(Memory())
+    await recall.keep(1, 2, chat(text="one"), {id: Recalled({"reasoning_content": "x"})})
+
+    asked = chat(id, text="shortened")
+    await recall.restore(1, 2, asked)
+
+    assert asked["messages"][1]["reasoning_content"] == "x"
