@@ -5,10 +5,10 @@ Sources: wire notes gemini §1, §5; google-genai 3.4.0 (Nov 2026).
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple
 
-from gateway.errors import BadRequest
-from gateway.faces.openai import require, typed
+from gateway.faces.given import Fields
+from gateway.faces.openai import typed
 from gateway.shapes import Json
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,80}(;[^;,\s]{1,40})?", re.ASCII)
@@ -20,23 +20,13 @@ _RENAMED = {"defs": "$defs", "ref": "$ref"}
 _AUDIO = {"wav": "wav", "x-wav": "wav", "wave": "wav", "mp3": "mp3", "mpeg": "mp3"}
 
 
-class Given:
+class Given(Fields):
     """An object of the request, read name by name; what is left is what nobody knows."""
 
     def __init__(self, value: Json, path: str) -> None:
         given = typed(value, path, dict).items()
         self.fields: dict[str, Json] = {camel(key): one for key, one in given if one is not None}
         self.path = path
-
-    def at(self, name: str) -> str:
-        """The path of a field."""
-        return f"{self.path}.{name}" if self.path else name
-
-    def take(self, name: str, kind: type, default: Json = None) -> Any:
-        """A field, if it is of this type; refused if it is missing and has no default."""
-        if default is None:
-            require(self.fields, name, kind, self.at(""))
-        return typed(self.fields.pop(name, default), self.at(name), kind)
 
     def inner(self, name: str) -> "Given":
         """A field's object; an empty one if it is missing."""
@@ -71,10 +61,6 @@ class Given:
         if type(value) is not int and (whole or type(value) is not float):
             self.refuse(name, f"must be a {'whole ' if whole else ''}number.")
         return value
-
-    def refuse(self, name: str, what: str) -> NoReturn:
-        """Raise BadRequest about a field."""
-        raise BadRequest(f"'{self.at(name)}' {what}", param=self.at(name))
 
 
 class Piece(NamedTuple):
