@@ -60,7 +60,9 @@ async def send(
         body = await response.read(max_error)
     finally:
         await response.aclose()
-    failure = PROTOCOLS[platform.protocol].failure(response.status, response.headers, body)
+    failure = PROTOCOLS[platform.protocol].failure(
+        response.status, response.headers, body, platform.dialect.error_codes
+    )
     failure.status = response.status
     raise failure
 

@@ -70,5 +70,7 @@ async def fetch(
             "timeout", f"The platform did not list its models within {TIMEOUT_S:g} seconds."
         ) from None
     if response.status != 200:
-        raise protocol.failure(response.status, response.headers, body)
+        raise protocol.failure(
+            response.status, response.headers, body, platform.dialect.error_codes
+        )
     return tuple(protocol.model_names(body))

@@ -127,7 +127,9 @@ async def _knock(
     finally:
         await response.aclose()
     if response.status not in (200, 400, 422):
-        raise PROTOCOLS[platform.protocol].failure(response.status, response.headers, body)
+        raise PROTOCOLS[platform.protocol].failure(
+            response.status, response.headers, body, platform.dialect.error_codes
+        )
     return ()
 
 

@@ -33,6 +33,10 @@ FailureKind = Literal[
 ]
 
 
+Codes = tuple[tuple[str, FailureKind], ...]
+"""A platform's own codes of errors, and which kind of failure each is: `Dialect.error_codes`."""
+
+
 class Failure(Exception):
     """What an upstream's error means; which kind is a fact of the wire, what follows is policy.
 

@@ -18,7 +18,7 @@ from gateway.protocols.anthropic_turns import marked, read_turns, refuse, though
 from gateway.protocols.base import Protocol, loads
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_stream import as_chunks
-from gateway.shapes import Chat, Described, Exchange, Failure, Json, Native, UpstreamRequest
+from gateway.shapes import Chat, Codes, Described, Exchange, Failure, Json, Native, UpstreamRequest
 from platforms.routes import Route
 
 VERSION = "2023-06-01"
@@ -167,9 +167,11 @@ class Anthropic(Protocol):
         return _OPENAI.model_names(body)  # {"data": [{"id": …}]} as there
 
     @override
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
+    ) -> Failure:
         """By `error.type` and `details.error_code`; by status where a proxy answered."""
-        failure = _OPENAI.failure(status, headers, body)
+        failure = _OPENAI.failure(status, headers, body, codes)
         with contextlib.suppress(Failure):
             meant(loads(body).get("error"), failure)
         return failure

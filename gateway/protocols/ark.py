@@ -33,7 +33,7 @@ from gateway.protocols.openai_media import (
     picture,
     status_of,
 )
-from gateway.shapes import Failure, FailureKind, Json, UpstreamRequest, Usage
+from gateway.shapes import Codes, Failure, FailureKind, Json, UpstreamRequest, Usage
 from platforms.routes import PlatformSpec, Route
 
 _TASKS = "/contents/generations/tasks"
@@ -125,8 +125,10 @@ class Ark(OpenAI):
         return Progress("completed", results=results, usage=_usage(task), facts=facts)
 
     @override
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        return refined(super().failure(status, headers, body), _KINDS)
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
+    ) -> Failure:
+        return refined(super().failure(status, headers, body, codes), _KINDS)
 
     @override
     def error_in(self, body: dict[str, Json]) -> Failure | None:

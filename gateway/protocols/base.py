@@ -11,6 +11,7 @@ from gateway.shapes import (
     Answer,
     Chat,
     Chunk,
+    Codes,
     Described,
     Exchange,
     Failure,
@@ -127,8 +128,13 @@ class Protocol:
         """The model names in a platform's own list of models. Raises Failure."""
         raise Failure("broken", "This protocol has no list of models.")
 
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        """What an answer that is no 200 means. `headers` has names in small letters."""
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
+    ) -> Failure:
+        """What an answer that is no 200 means. `headers` has names in small letters.
+
+        `codes`: the platform's own, which go before what the protocol knows.
+        """
         raise NotImplementedError  # abstract: each wire has its own words
 
     def error_in(self, body: dict[str, Json]) -> Failure | None:

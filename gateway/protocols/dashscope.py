@@ -30,7 +30,7 @@ from gateway.protocols.base import (
 from gateway.protocols.dashscope_answers import KINDS, STATUSES, film, pictures
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_media import failure_of, id_of, status_of
-from gateway.shapes import Failure, Json, UpstreamRequest
+from gateway.shapes import Codes, Failure, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 
 Family = Literal["messages", "edit", "text", "frames", "references", "picture", "media"]
@@ -150,8 +150,10 @@ class DashScope(OpenAI):
             return Progress("failed", failure=failure)
 
     @override
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        return refined(super().failure(status, headers, body), KINDS)
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
+    ) -> Failure:
+        return refined(super().failure(status, headers, body, codes), KINDS)
 
     @override
     def error_in(self, body: dict[str, Json]) -> Failure | None:

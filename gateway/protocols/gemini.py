@@ -26,7 +26,7 @@ from gateway.protocols.base import (
 )
 from gateway.protocols.gemini_chat import GeminiChat
 from gateway.protocols.gemini_stream import read_usage
-from gateway.shapes import Failure, FailureKind, Json, UpstreamRequest
+from gateway.shapes import Codes, Failure, FailureKind, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 
 _RATIOS = (
@@ -187,7 +187,9 @@ class Gemini(GeminiChat):
         return [name.removeprefix("models/") for name in names if isinstance(name, str)]
 
     @override
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
+    ) -> Failure:
         """Google's error object, which also comes alone in a list; the reason says most."""
         try:
             answer = orjson.loads(body)

@@ -9,11 +9,23 @@ from typing import ClassVar
 import orjson
 from typing_extensions import override
 
+from gateway.protocols import openai_responses
 from gateway.protocols.base import loads
+from gateway.protocols.dialect import said
 from gateway.protocols.openai_errors import failure_in, failure_of
 from gateway.protocols.openai_media import OpenAIMedia
 from gateway.protocols.openai_stream import OpenAIReader, as_chunks, read_answer, read_usage
-from gateway.shapes import Chat, Described, Exchange, Failure, Json, UpstreamRequest, Usage
+from gateway.shapes import (
+    Chat,
+    Codes,
+    Described,
+    Exchange,
+    Failure,
+    Json,
+    Native,
+    UpstreamRequest,
+    Usage,
+)
 from platforms.routes import Route
 
 
@@ -24,22 +36,28 @@ class OpenAI(OpenAIMedia):
 
     @override
     def chat(self, chat: Chat, route: Route) -> Exchange:
-        """The client's own body with the upstream's model name; usage is always asked for.
+        """The client's own body with the upstream's model name, in the platform's dialect.
 
         Key order is kept, because prompt caches of upstreams depend on it.
         """
-        body = {**chat, "model": route.upstream_model}
-        shows_usage = False
-        if chat.get("stream"):
-            options = chat.get("stream_options") or {}
-            shows_usage = bool(options.get("include_usage"))
-            body["stream_options"] = {**options, "include_usage": True}
+        body, dropped = said(chat, route)
+        shows_usage = bool((chat.get("stream_options") or {}).get("include_usage"))
+        dialect = route.dialect
         return Exchange(
             request=UpstreamRequest("POST", route.platform.chat_path, orjson.dumps(body)),
-            answer=read_answer,
-            reader=lambda reply: OpenAIReader(reply, shows_usage=shows_usage),
+            answer=lambda body, reply: read_answer(body, reply, dialect),
+            reader=lambda reply: OpenAIReader(reply, shows_usage=shows_usage, dialect=dialect),
             chunks=as_chunks,
+            dropped=tuple(dropped),
         )
+
+    @override
+    def relays(self, wire: str, route: Route) -> bool:
+        return wire == "responses" and route.dialect.responses
+
+    @override
+    def relay(self, native: Native, route: Route) -> Exchange:
+        return openai_responses.relayed(native, route)
 
     @override
     def embeddings(self, asked: dict[str, Json], route: Route) -> Described:
@@ -80,9 +98,11 @@ class OpenAI(OpenAIMedia):
         ]
 
     @override
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        """Status first, code second; the message is only passed on, never searched."""
-        return failure_of(status, headers, body)
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
+    ) -> Failure:
+        """The platform's own code first, then status and code; no message is ever searched."""
+        return failure_of(status, headers, body, codes)
 
     @override
     def error_in(self, body: dict[str, Json]) -> Failure | None:

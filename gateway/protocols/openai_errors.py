@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 import orjson
 
-from gateway.shapes import Failure, FailureKind, Json
+from gateway.shapes import Codes, Failure, FailureKind, Json
 
 _QUOTA_CODES = frozenset(
     (
@@ -36,14 +36,19 @@ _STATUSES: dict[int, FailureKind] = {
     504: "timeout",
     529: "overloaded",
 }
+_ANSWERS = ("choices", "data", "output", "id")
+"""What a body has that is an answer, and no error's."""
 _MESSAGE_LENGTH = 2000  # characters of an upstream's message that are passed on
 
 
-def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """Status first, code second; the message is only passed on, never searched."""
+def failure_of(status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()) -> Failure:
+    """The platform's own code first, then status and code; no message is ever searched."""
     message, kind_name, code, param = error_fields(body)
-    if code in _QUOTA_CODES or kind_name in _QUOTA_CODES:
-        kind: FailureKind = "quota"
+    own = next((kind for known, kind in codes if known in (code, kind_name)), None)
+    if own is not None:
+        kind: FailureKind = own
+    elif code in _QUOTA_CODES or kind_name in _QUOTA_CODES:
+        kind = "quota"
     elif code in _CODES and status < 500:
         kind = _CODES[code]
     elif status in _STATUSES:
@@ -63,13 +68,25 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     )
 
 
-def failure_in(body: dict[str, Json]) -> Failure | None:
-    """`{"error": …}` where an answer or chunk should be; it comes with status 200."""
-    if not body.get("error"):
+def failure_in(body: dict[str, Json], codes: Codes = ()) -> Failure | None:
+    """An error where an answer or chunk should be; it comes with status 200.
+
+    `{"error": …}`, and in an answer without choices a code and a message (SiliconFlow, old vLLM);
+    and MiniMax's `base_resp`.
+    """
+    base = body.get("base_resp")
+    if isinstance(base, dict) and base.get("status_code"):
+        body = {"code": base["status_code"], "message": base.get("status_msg")}
+    elif not body.get("error") and (
+        any(name in body for name in _ANSWERS) or not body.get("message") or "code" not in body
+    ):
         return None
     message, kind_name, code, param = error_fields(orjson.dumps(body))
-    kind: FailureKind = "broken"
-    if code in _QUOTA_CODES or kind_name in _QUOTA_CODES:
+    own = next((kind for known, kind in codes if known in (code, kind_name)), None)
+    kind: FailureKind = own or "broken"
+    if own is not None:
+        pass
+    elif code in _QUOTA_CODES or kind_name in _QUOTA_CODES:
         kind = "quota"
     elif code is not None and code in _CODES:
         kind = _CODES[code]

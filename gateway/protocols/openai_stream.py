@@ -10,7 +10,10 @@ import orjson
 
 from gateway.protocols.base import kind_of
 from gateway.protocols.openai_errors import failure_in
+from gateway.protocols.openai_slips import inner_usage, put_right, reasoning, recalled, split
+from gateway.protocols.thinking import Thinking
 from gateway.shapes import Answer, Failure, Json, Recalled, Reply, Usage, usage_object
+from platforms.routes import PLAIN, Dialect
 
 FINISH_REASONS = frozenset(("stop", "length", "tool_calls", "content_filter", "function_call"))
 """The only ones that are legal for SDK clients (OpenAI API document, Aug 2026)."""
@@ -23,7 +26,7 @@ _FOREIGN_REASONS = {
 }
 
 
-def read_answer(body: bytes, reply: Reply) -> Answer:
+def read_answer(body: bytes, reply: Reply, dialect: Dialect = PLAIN) -> Answer:
     """A whole answer in OpenAI's own shape. Raises Failure."""
     try:
         completion = orjson.loads(body)
@@ -31,12 +34,13 @@ def read_answer(body: bytes, reply: Reply) -> Answer:
         raise Failure("broken", f"The platform's answer is {kind_of(body)}.") from None
     if not isinstance(completion, dict):
         raise Failure("broken", "The platform's answer is no JSON object.")
-    if failure := failure_in(completion):
+    if failure := failure_in(completion, dialect.error_codes):
         raise failure
     choices = completion.get("choices")
     if not isinstance(choices, list) or not choices:
         raise Failure("broken", "The platform's answer has no 'choices'.")
     text_length = 0
+    recall: dict[str, Recalled] = {}
     for index, choice in enumerate(choices):
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict):
@@ -45,23 +49,30 @@ def read_answer(body: bytes, reply: Reply) -> Answer:
         choice.setdefault("logprobs", None)
         choice["finish_reason"] = _finish_reason(choice.get("finish_reason")) or "stop"
         message["role"] = "assistant"
+        put_right(message)
+        if dialect.reasoning_out == "think":
+            split(message)
         message.setdefault("content", None)
         message.setdefault("refusal", None)
         text_length += _text_length(message)
+        if dialect.replay_reasoning != "never":
+            recall |= recalled(message.get("tool_calls"), message.get("reasoning_content"))
     completion["id"] = reply.id
     completion["object"] = "chat.completion"
     completion["created"] = reply.created
     completion["model"] = reply.model
-    usage = read_usage(completion.get("usage"))
+    usage = read_usage(completion.get("usage") or inner_usage(completion))
     if usage is None:
         completion.pop("usage", None)
-    return Answer(completion, usage, text_length)
+    elif not completion.get("usage"):
+        completion["usage"] = usage_object(usage)
+    return Answer(completion, usage, text_length, recall)
 
 
 class OpenAIReader:
     """One stream's chunks, put right; see `shapes.Reader`."""
 
-    def __init__(self, reply: Reply, *, shows_usage: bool) -> None:
+    def __init__(self, reply: Reply, *, shows_usage: bool, dialect: Dialect = PLAIN) -> None:
         self.usage: Usage | None = None
         self.finished = False
         self.done = False
@@ -73,6 +84,10 @@ class OpenAIReader:
         self._open: set[int] = set()  # choices that have begun and not finished
         self._closed: set[int] = set()
         self._calls: dict[tuple[int, int], dict[str, Any]] = {}  # first fragment by choice, call
+        self._codes = dialect.error_codes
+        self._keeps = dialect.replay_reasoning != "never"
+        self._thoughts: dict[int, list[str]] = {}  # by choice, where they must come back
+        self._splits: dict[int, Thinking] | None = {} if dialect.reasoning_out == "think" else None
 
     def feed(self, data: bytes) -> list[dict[str, Json]]:
         """One chunk, or none. Raises Failure on an error, and on data that is no chunk."""
@@ -88,9 +103,11 @@ class OpenAIReader:
             raise Failure("broken", f"An event of the platform is {kind_of(data)}.") from None
         if type(chunk) is not dict:
             raise Failure("broken", "An event of the platform is no JSON object.")
+        if "choices" not in chunk and (failure := failure_in(chunk, self._codes)):
+            raise failure
         if chunk.get("error"):
-            raise failure_in(chunk) or Failure("broken", "The platform reported an error.")
-        if usage := chunk.pop("usage", None):
+            raise failure_in(chunk, self._codes) or Failure("broken", "The platform failed.")
+        if usage := chunk.pop("usage", None) or inner_usage(chunk):
             self.usage = read_usage(usage) or self.usage
             self._raw_usage = usage
         choices = chunk.get("choices")
@@ -147,21 +164,44 @@ class OpenAIReader:
             self._open.add(index)
             delta.setdefault("role", "assistant")
         content = delta.get("content")
-        if type(content) is str:
+        if type(content) is str and self._splits is None:
             self.text_length += _size(content)
-        if len(delta) > 1 or content is None:  # more than text: the rare case
+            if len(delta) > 1:
+                self._rest_of_delta(index, delta)
+        else:  # more than text: the rare case
+            self._odd_content(index, delta, last=choice.get("finish_reason") is not None)
             self._rest_of_delta(index, delta)
+        choice.pop("message", None)  # Perplexity: all that was said so far, each time
         reason = choice.get("finish_reason")
         if reason is None:
             choice["finish_reason"] = None
         else:
             choice["finish_reason"] = _finish_reason(reason)
+            if self._keeps:
+                self._recall(index)
             self._open.discard(index)
             self._closed.add(index)
             self.finished = not self._open
 
+    def _odd_content(self, index: int, delta: dict[str, Json], *, last: bool) -> None:
+        """Content that is none, a list of parts, or has reasoning within."""
+        put_right(delta)
+        if self._splits is not None:
+            thinking = self._splits.setdefault(index, Thinking())
+            split(delta, thinking, last=last)
+        if type(delta.get("content")) is str:
+            self.text_length += _size(delta["content"])
+
+    def _recall(self, choice: int) -> None:
+        """What must come back with this choice's calls, now that it is whole."""
+        calls = [first for (of, _), first in self._calls.items() if of == choice]
+        self.recall |= recalled(calls, "".join(self._thoughts.get(choice, ())))
+
     def _rest_of_delta(self, index: int, delta: dict[str, Json]) -> None:
-        for name in ("reasoning_content", "reasoning", "refusal"):
+        reasoning(delta)
+        if self._keeps and type(delta.get("reasoning_content")) is str:
+            self._thoughts.setdefault(index, []).append(delta["reasoning_content"])
+        for name in ("reasoning_content", "refusal"):
             if type(delta.get(name)) is str:
                 self.text_length += _size(delta[name])
         calls = delta.get("tool_calls")
@@ -182,6 +222,7 @@ class OpenAIReader:
             self._calls[choice, call["index"]] = {
                 "id": call.get("id"),
                 "name": function.get("name"),
+                "extra_content": call.get("extra_content"),
             }
             return
         if call.get("id") == first["id"]:
@@ -237,11 +278,15 @@ def read_usage(usage: Json) -> Usage | None:
     cached = prompt.get("cached_tokens")
     if cached is None:
         cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek
+    counts = {name: _count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")}
+    thought = _count(completion.get("reasoning_tokens"))
+    if thought and _count(usage.get("total_tokens")) == sum(counts.values()) + thought:
+        counts["completion_tokens"] += thought  # xAI counts it beside, OpenAI within
     return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
+        **counts,
         cached_tokens=_count(cached),
-        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+        reasoning_tokens=thought,
+        cache_write_tokens=_count(prompt.get("cache_write_tokens")),
         measured=True,
     )
 
@@ -265,7 +310,7 @@ def _finish_reason(reason: Json) -> str | None:
 def _text_length(message: dict[str, Json]) -> int:
     length = sum(
         _size(message[name])
-        for name in ("content", "reasoning_content", "reasoning", "refusal")
+        for name in ("content", "reasoning_content", "refusal")
         if isinstance(message.get(name), str)
     )
     for call in message.get("tool_calls") or ():

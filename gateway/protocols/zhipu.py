@@ -15,7 +15,7 @@ from gateway.jobs import Images, JobKind, Plan, Progress, Result, Status, Video
 from gateway.protocols.base import FOREIGN, loads, refuse_options, without
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_media import failure_of, status_of
-from gateway.shapes import Failure, FailureKind, Json, UpstreamRequest
+from gateway.shapes import Codes, Failure, FailureKind, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 
 _FOREIGN = tuple(name for name in FOREIGN if name != "quality")
@@ -104,8 +104,10 @@ class Zhipu(OpenAI):
         return Progress("completed", percent=100, results=results)
 
     @override
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        return _refined(super().failure(status, headers, body))
+    def failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
+    ) -> Failure:
+        return _refined(super().failure(status, headers, body, codes))
 
     @override
     def error_in(self, body: dict[str, Json]) -> Failure | None:
