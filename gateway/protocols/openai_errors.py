@@ -78,7 +78,7 @@ def failure_in(body: dict[str, Json], codes: Codes = ()) -> Failure | None:
     if isinstance(base, dict) and base.get("status_code"):
         body = {"code": base["status_code"], "message": base.get("status_msg")}
     elif not body.get("error") and (
-        any(name in body for name in _ANSWERS) or not body.get("message") or "code" not in body
+        any(body.get(name) for name in _ANSWERS) or not body.get("message") or "code" not in body
     ):
         return None
     message, kind_name, code, param = error_fields(orjson.dumps(body))
