@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from typing_extensions import override
 
 from platforms.adding import from_micros, switch, without_password
+from platforms.dialect_table import DialectAdmin
 from platforms.forms import CredentialForm, ModelMappingForm, PlatformForm
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS
@@ -108,7 +109,7 @@ class CredentialInline(_Inline):
 
 
 @admin.register(Platform)
-class PlatformAdmin(ProxyAdmin):
+class PlatformAdmin(DialectAdmin, ProxyAdmin):
     """Whom we call."""
 
     form = PlatformForm
@@ -150,6 +151,7 @@ class PlatformAdmin(ProxyAdmin):
                     )
                 },
             ),
+            self.rules_fieldset(obj, "rules"),
             (
                 _("How long to wait"),
                 {"fields": ("connect_s", "first_byte_s", "idle_s", "total_s")},
@@ -160,7 +162,7 @@ class PlatformAdmin(ProxyAdmin):
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Platform | None = None) -> Any:
         # Clients call the short name: with another one, all of them would break.
-        return (*self.readonly_fields, "slug") if obj else self.readonly_fields
+        return (*super().get_readonly_fields(request, obj), *(("slug",) if obj else ()))
 
     @override
     def get_inlines(self, request: HttpRequest, obj: Platform | None) -> Any:
@@ -249,7 +251,7 @@ class CredentialAdmin(ProxyAdmin):
 
 
 @admin.register(ModelMapping)
-class ModelMappingAdmin(SwitchAdmin):
+class ModelMappingAdmin(DialectAdmin, SwitchAdmin):
     """Names and prices of models."""
 
     form = ModelMappingForm
@@ -273,6 +275,7 @@ class ModelMappingAdmin(SwitchAdmin):
         return (
             (None, {"fields": ("platform", "public_name", "upstream_name", "kind", "enabled")}),
             (_("Prices"), prices),
+            self.rules_fieldset(obj, "overrides"),
             *([(_("Record"), {"fields": ("created_at", "updated_at")})] if obj else []),
         )
 

@@ -2,14 +2,16 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from platforms.dialects import Rules, dialect_of, problems
 from platforms.errors import ModelUnknown, PlatformUnknown
 from platforms.models import AuthStyle, CatalogueVersion, Credential, ModelMapping, Platform
 from platforms.routes import (
     FREE,
     CredentialSpec,
+    Dialect,
     ModelSpec,
     PlatformSpec,
     Price,
@@ -58,9 +60,9 @@ class Catalogue:
         credentials: dict[int, list[Credential]] = defaultdict(list)
         for credential in Credential.objects.filter(enabled=True).order_by("id"):
             credentials[credential.platform_id].append(credential)
-        models: dict[int, dict[str, ModelSpec]] = defaultdict(dict)
+        models: dict[int, list[ModelMapping]] = defaultdict(list)
         for mapping in ModelMapping.objects.order_by("public_name"):
-            models[mapping.platform_id][mapping.public_name] = _model(mapping)
+            models[mapping.platform_id].append(mapping)
         platforms = {}
         for platform in Platform.objects.filter(enabled=True):
             specs = self._credentials(platform, credentials[platform.pk], secrets)
@@ -121,7 +123,7 @@ def spec_of(
         key = _nobody(platform)
     else:
         key = _credential(platform, credential, decrypt(credential.secret_encrypted))
-    return _platform(platform, (key,), {}), key
+    return _platform(platform, (key,), ()), key
 
 
 def _nobody(platform: Platform) -> CredentialSpec:
@@ -144,8 +146,15 @@ def _credential(platform: Platform, row: Credential, secret: str) -> CredentialS
 
 
 def _platform(
-    row: Platform, credentials: tuple[CredentialSpec, ...], models: dict[str, ModelSpec]
+    row: Platform, credentials: tuple[CredentialSpec, ...], mappings: Iterable[ModelMapping]
 ) -> PlatformSpec:
+    rules = _rules(row.rules, f"platform {row.slug}")
+    dialect = dialect_of(row.preset, rules)
+    models = {}
+    for mapping in mappings:
+        own = _rules(mapping.overrides, f"model {mapping.public_name} of platform {row.slug}")
+        merged = dialect_of(row.preset, rules, own) if own else dialect
+        models[mapping.public_name] = _model(mapping, merged)
     return PlatformSpec(
         id=row.pk,
         slug=row.slug,
@@ -160,10 +169,19 @@ def _platform(
         timeouts=Timeouts(row.connect_s, row.first_byte_s, row.idle_s, row.total_s),
         credentials=credentials,
         models=models,
+        dialect=dialect,
     )
 
 
-def _model(row: ModelMapping) -> ModelSpec:
+def _rules(stored: Rules, whose: str) -> Rules:
+    """The rules of a row, or none where they are wrong: calls go on without them."""
+    found = problems(stored)
+    for sentence in found:
+        logger.error("The rules of %s are left out: %s", whose, sentence)
+    return {} if found else stored
+
+
+def _model(row: ModelMapping, dialect: Dialect) -> ModelSpec:
     return ModelSpec(
         public_name=row.public_name,
         upstream_name=row.upstream_name or row.public_name,
@@ -179,4 +197,5 @@ def _model(row: ModelMapping) -> ModelSpec:
             request=row.price_request_micros,
         ),
         created=int(row.created_at.timestamp()),
+        dialect=dialect,
     )

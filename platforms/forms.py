@@ -13,6 +13,7 @@ from platforms.adding import check_platform, clean_secret, fill_from_preset
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS, PROTOCOLS
 from platforms.secrets import encrypt
+from platforms.validators import validate_object
 
 if TYPE_CHECKING:  # the class takes a parameter in its stubs only
     _PlatformForm = forms.ModelForm[Platform]
@@ -41,6 +42,18 @@ def _for_browser() -> dict[str, Any]:
     }
 
 
+def _object(value: Any) -> Any:
+    """A JSON object; nothing is an empty one. Raises ValidationError.
+
+    Not left to the columns' validators: these are not asked about what counts as empty, which an
+    empty list does too.
+    """
+    if value is None:
+        return {}
+    validate_object(value)
+    return value
+
+
 class PlatformForm(_PlatformForm):
     """A platform. When one is added, what is left empty comes from the preset."""
 
@@ -60,7 +73,7 @@ class PlatformForm(_PlatformForm):
 
     class Meta:
         model = Platform
-        exclude = ("rules", "rpm", "concurrency")
+        exclude = ("rpm", "concurrency")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,6 +110,14 @@ class PlatformForm(_PlatformForm):
                 check_platform(self.instance, exclude=elsewhere)
             except ValidationError as error:
                 self.add_error(None, error)
+
+    def clean_headers(self) -> Any:
+        """An object, be it an empty one."""
+        return _object(self.cleaned_data["headers"])
+
+    def clean_rules(self) -> Any:
+        """An object, be it an empty one."""
+        return _object(self.cleaned_data["rules"])
 
     def clean_base_url(self) -> str:
         """As the command stores it: without a slash at its end."""
@@ -188,5 +209,9 @@ class ModelMappingForm(_MappingForm):
 
     class Meta:
         model = ModelMapping
-        exclude = ("groups", "parameters", "overrides", "fallbacks")
+        exclude = ("groups", "parameters", "fallbacks")
         help_texts = {"platform": _("The service that has this model.")}
+
+    def clean_overrides(self) -> Any:
+        """An object, be it an empty one."""
+        return _object(self.cleaned_data["overrides"])

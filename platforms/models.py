@@ -15,6 +15,7 @@ from platforms.validators import (
     validate_object,
     validate_path,
     validate_proxy,
+    validate_rules,
     validate_slug_is_free,
     validate_strings,
 )
@@ -153,10 +154,18 @@ class Platform(models.Model):
             "Off: only mapped models can be called."
         ),
     )
-    # Honoured from the protocols issue on; not shown in the admin before.
     rules = models.JSONField(
-        _("parameter rules"), default=dict, blank=True, validators=[validate_object]
+        _("parameter rules"),
+        default=dict,
+        blank=True,
+        validators=[validate_rules],
+        help_text=_(
+            "Where this platform departs from what its preset says, as a JSON object: "
+            '{"n_max": 1, "+drop_params": ["user"]}. A name with + adds to a list, one without '
+            "replaces the value; docs/dialects.md lists them. Acts within a second."
+        ),
     )
+    # Honoured from the pools issue on; not shown in the admin before.
     rpm = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
     concurrency = models.PositiveIntegerField(_("parallel requests"), null=True, blank=True)
     note = models.TextField(_("note"), blank=True, help_text=_("Anything worth remembering."))
@@ -283,7 +292,7 @@ class ModelMapping(models.Model):
         _("price of a request"), default=0, validators=[MinValueValidator(0)]
     )
     price_version = models.PositiveIntegerField(_("price version"), default=1, editable=False)
-    # Honoured from the pools and protocols issues on; not shown in the admin before.
+    # Honoured from the pools issue on; not shown in the admin before.
     groups = models.JSONField(
         _("credential groups"), default=list, blank=True, validators=[validate_strings]
     )
@@ -291,7 +300,14 @@ class ModelMapping(models.Model):
         _("name parameters"), default=dict, blank=True, validators=[validate_object]
     )
     overrides = models.JSONField(
-        _("rule overrides"), default=dict, blank=True, validators=[validate_object]
+        _("rule overrides"),
+        default=dict,
+        blank=True,
+        validators=[validate_rules],
+        help_text=_(
+            "Where this model departs from its platform, in the same way: "
+            '{"reasoning_in": "thinking"}. Acts within a second.'
+        ),
     )
     fallbacks = models.JSONField(
         _("fallbacks"), default=list, blank=True, validators=[validate_strings]

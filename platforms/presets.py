@@ -49,6 +49,10 @@ _STATE = [
 ]
 # "developer" is OpenAI's word alone; "system" is understood everywhere and means the same.
 _USUAL: Mapping[str, Json] = {"system_role": "system", "max_tokens_field": "max_tokens"}
+_NEWER: Mapping[str, Json] = {**_USUAL, "max_tokens_field": "max_completion_tokens"}
+# Models that think between tool calls want their thoughts back, and others take no notice of them.
+# Documented by DeepSeek, Moonshot, Zhipu, MiniMax; from memory for services that host such models.
+_THINKERS: Mapping[str, Json] = {**_USUAL, "replay_reasoning": "tool_turns"}
 
 
 def _codes(**kinds: str) -> Json:
@@ -129,6 +133,7 @@ _ALL = (
         rules={
             "system_role": "system",
             "drop_params": _STATE,  # "Unknown name …: Cannot find field." (400)
+            "replay_reasoning": "tool_turns",  # for the signatures of thoughts
             "efforts": ["none", "minimal", "low", "medium", "high"],
         },
     ),
@@ -146,12 +151,7 @@ _ALL = (
         "https://api.deepseek.com",
         "Thinks by default; in turns with tools it wants reasoning_content back. "
         "402 means no balance.",
-        rules={
-            **_USUAL,
-            "efforts": ["low", "high", "max"],
-            "replay_reasoning": "tool_turns",
-            "json_schema": "json_object",
-        },
+        rules={**_THINKERS, "efforts": ["low", "high", "max"], "json_schema": "json_object"},
     ),
     *_regions(
         Preset(
@@ -160,7 +160,7 @@ _ALL = (
             "https://dashscope.aliyuncs.com/compatible-mode/v1",
             "Qwen. Keys belong to a region; a workspace may have an address of its own.",
             protocol="dashscope",
-            rules={**_USUAL, "reasoning_in": "enable_thinking", "responses": True},
+            rules={**_THINKERS, "reasoning_in": "enable_thinking", "responses": True},
         ),
         (
             "dashscope-intl",
@@ -185,6 +185,7 @@ _ALL = (
             rules={
                 "system_role": "system",
                 "efforts": ["minimal", "low", "medium", "high"],
+                "replay_reasoning": "tool_turns",
                 "responses": True,
             },
         ),
@@ -201,11 +202,10 @@ _ALL = (
             "https://api.moonshot.ai/v1",
             "Keys are valid in one region only. Sampling parameters of kimi-k models are fixed.",
             rules={
-                "system_role": "system",
+                **_THINKERS,
                 "max_tokens_field": "max_completion_tokens",
                 "fixed_sampling_models": ["kimi-k*"],
                 "efforts": ["low", "high", "max"],  # of kimi-k3; kimi-k2.6 takes `thinking`
-                "replay_reasoning": "tool_turns",
                 "image_input": "data",  # from memory
                 "error_codes": {"exceeded_current_quota_error": "quota"},
             },
@@ -220,11 +220,10 @@ _ALL = (
             "temperature and top_p lie between 0 and 1; keys of a coding plan have own addresses.",
             protocol="zhipu",
             rules={
-                **_USUAL,
+                **_THINKERS,
                 "temperature_range": [0.01, 0.99],
                 "top_p_range": [0.01, 0.99],
                 "reasoning_in": "thinking",
-                "replay_reasoning": "tool_turns",
                 "json_schema": "json_object",  # docs.z.ai knows text and json_object only
                 "tool_choices": ["auto", "none"],  # "Tool choice must be auto" (400)
                 "error_codes": _codes(  # docs.bigmodel.cn, api-code, Nov 2026
@@ -256,7 +255,7 @@ _ALL = (
             "https://api.minimax.io/v1",
             "Reasoning stands in the content as <think>…</think> unless reasoning_split is true.",
             rules={
-                "system_role": "system",
+                **_THINKERS,
                 "max_tokens_field": "max_completion_tokens",
                 "temperature_range": [0.01, 1],  # 0 and more than 1 are refused
                 "reasoning_out": "think",
@@ -274,7 +273,7 @@ _ALL = (
             "Tencent TokenHub (China)",
             "https://tokenhub.tencentmaas.com/v1",
             "402 may mean that a model is not enabled in the console.",
-            rules={"system_role": "system", "reasoning_in": "thinking", "responses": True},
+            rules={**_THINKERS, "reasoning_in": "thinking", "responses": True},
         ),
         (
             "tencent-intl",
@@ -296,7 +295,7 @@ _ALL = (
             "https://api.siliconflow.cn/v1",
             "Model names look like organisation/name; an extra field is thinking_budget.",
             rules={
-                **_USUAL,
+                **_THINKERS,
                 "reasoning_in": "enable_thinking",
                 "error_codes": _codes(not_found="20012", quota="30001"),  # 30001 from memory
             },
@@ -351,14 +350,14 @@ _ALL = (
         "Fireworks AI",
         "https://api.fireworks.ai/inference/v1",
         "Model names look like accounts/fireworks/models/…",
-        rules=_USUAL,
+        rules=_THINKERS,
     ),
     Preset(
         "openrouter",
         "OpenRouter",
         "https://openrouter.ai/api/v1",
         "Extra headers HTTP-Referer and X-Title name your application.",
-        rules={"reasoning_in": "reasoning"},
+        rules={"reasoning_in": "reasoning", "replay_reasoning": "tool_turns"},
     ),
     Preset(
         "perplexity",
@@ -378,7 +377,7 @@ _ALL = (
             **_USUAL,
             "drop_params": [*_STATE, "service_tier", "prediction"],
             "efforts": ["none", "high"],
-            "tool_choices": ["auto", "none", "required"],  # from memory
+            "tool_choices": ["none", "required"],  # auto is what it does without
             "n_max": 1,
         },
     ),
@@ -400,12 +399,8 @@ _ALL = (
         "Cerebras",
         "https://api.cerebras.ai/v1",
         "One answer per call (n is 1).",
-        rules={  # inference-docs.cerebras.ai, resources/openai, Nov 2026
-            "system_role": "system",
-            "max_tokens_field": "max_completion_tokens",
-            "drop_params": _STATE,  # "property 'store' is unsupported" (400)
-            "n_max": 1,
-        },
+        # inference-docs.cerebras.ai, resources/openai, Nov 2026; "property 'store' is unsupported"
+        rules={**_NEWER, "drop_params": _STATE, "n_max": 1},
     ),
     Preset(
         "ollama",
@@ -413,7 +408,7 @@ _ALL = (
         "http://127.0.0.1:11434/v1",
         "Your own engine. Pictures as data, not as addresses; tool_choice is ignored.",
         auth_style="none",
-        rules={**_USUAL, "tool_choices": ["auto", "none"], "image_input": "data"},
+        rules={**_THINKERS, "tool_choices": ["auto", "none"], "image_input": "data"},
     ),
     Preset(
         "vllm",
@@ -421,7 +416,7 @@ _ALL = (
         "http://{host}:8000/v1",  # its default port is this gateway's own, so no 127.0.0.1
         "Your own engine. Started with --api-key: choose “Authorization: Bearer”.",
         auth_style="none",
-        rules={"system_role": "system", "responses": True},
+        rules={**_THINKERS, "responses": True},
     ),
     Preset(
         "llamacpp",
@@ -429,7 +424,7 @@ _ALL = (
         "http://127.0.0.1:8080/v1",
         "Your own engine. Tools need --jinja; 503 while it loads the model.",
         auth_style="none",
-        rules=_USUAL,
+        rules=_THINKERS,
     ),
     Preset(
         "lmstudio",
@@ -437,7 +432,7 @@ _ALL = (
         "http://127.0.0.1:1234/v1",
         "Your own engine. The first call loads the model, which takes a while.",
         auth_style="none",
-        rules={**_USUAL, "image_input": "data", "responses": True},
+        rules={**_THINKERS, "image_input": "data", "responses": True},
     ),
     Preset(
         "sglang",
@@ -445,7 +440,7 @@ _ALL = (
         "http://127.0.0.1:30000/v1",
         "Your own engine. Started with --api-key: choose “Authorization: Bearer”.",
         auth_style="none",
-        rules={"system_role": "system"},
+        rules=_THINKERS,
     ),
 )
 

@@ -122,7 +122,7 @@ class Dialect:
     """How `response_format: json_schema` is said: as it is, as `json_object` with the schema in
     the system's words, or by these words alone."""
     tool_choices: tuple[ToolChoice, ...] = ("auto", "none", "required", "function")
-    """What `tool_choice` may be; others are refused by name."""
+    """What `tool_choice` may be; others are refused by name, but for `auto`: it is left out."""
     tool_choice_required: str = "required"
     """The platform's own word for `required`."""
     image_input: Literal["url", "data"] = "url"

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from platforms.dialects import problems
+
 # First parts of paths that the site itself uses, now or by its published plans.
 RESERVED_SLUGS = frozenset(
     (
@@ -89,6 +91,12 @@ def validate_object(value: Any) -> None:
         raise ValidationError(
             _('This must be a JSON object, such as {"a": 1}.'), code="invalid_item"
         )
+
+
+def validate_rules(value: Any) -> None:
+    """Accept an object of rules that a dialect can be merged from. Raises ValidationError."""
+    if found := problems(value):
+        raise ValidationError([ValidationError(text, code="invalid_item") for text in found])
 
 
 def validate_strings(value: Any) -> None:

@@ -24,7 +24,7 @@ LARGER = {
     "gateway/protocols/openai_stream.py": 330,  # whole answers and streams, which must agree
     "gateway/protocols/gemini.py": 400,  # one wire, both directions
     "platforms/models.py": 400,  # three models whose fields carry their help
-    "platforms/presets.py": 400,  # data
+    "platforms/presets.py": 460,  # data
 }
 SCREEN = 60
 FORBIDDEN = {"utils", "helpers", "common", "core", "misc", "manager", "service"}

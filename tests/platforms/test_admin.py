@@ -277,5 +277,5 @@ def test_a_list_costs_the_same_queries_however_long(
 def test_what_nothing_honours_yet_is_not_shown(operator: Client, page: str) -> None:
     text = operator.get(reverse(f"admin:platforms_{page}_add")).content.decode()
 
-    for name in ("rpm", "tier", "groups", "max_concurrency", "draining", "rules", "fallbacks"):
+    for name in ("rpm", "tier", "groups", "max_concurrency", "draining", "fallbacks"):
         assert f'name="{name}"' not in text

@@ -8,9 +8,10 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from platforms.catalogue import Catalogue, spec_of
+from platforms.dialects import dialect_of
 from platforms.errors import ModelUnknown, PlatformUnknown
 from platforms.models import CatalogueVersion, Credential, ModelMapping, Platform
-from platforms.routes import FREE, Price, Timeouts
+from platforms.routes import FREE, PLAIN, Price, Timeouts
 from platforms.secrets import SecretUnreadable
 from tests.make import make_credential, make_mapping, make_platform
 
@@ -293,3 +294,52 @@ def test_rows_added_in_bulk_are_loaded_once_bumped(catalogue: Catalogue) -> None
     CatalogueVersion.bump()
     assert catalogue.refresh()
     assert "silent" in catalogue.platform("acme").models
+
+
+def test_a_dialect_is_merged_from_preset_platform_and_model(catalogue: Catalogue) -> None:
+    platform = make_platform(preset="minimax", rules={"n_max": 4, "+error_codes": {"9": "key"}})
+    make_mapping(platform, "odd", overrides={"reasoning_out": "", "+error_codes": {"8": "rate"}})
+    make_mapping(platform, "usual")
+    catalogue.load()
+
+    unmapped, usual, odd = (catalogue.route("acme", it).dialect for it in ("x", "usual", "odd"))
+
+    codes = dict(dialect_of("minimax").error_codes)
+    assert unmapped is usual is catalogue.platform("acme").dialect
+    assert (usual.n_max, usual.reasoning_out) == (4, "think")
+    assert dict(usual.error_codes) == {**codes, "9": "key"}
+    assert (odd.n_max, odd.reasoning_out) == (4, "")
+    assert dict(odd.error_codes) == {**codes, "9": "key", "8": "rate"}
+
+
+def test_a_platform_without_rules_speaks_plainly(catalogue: Catalogue) -> None:
+    make_mapping(make_platform(), "m-1")
+    catalogue.load()
+
+    assert catalogue.route("acme", "m-1").dialect is PLAIN
+
+
+def test_a_row_that_is_tried_has_its_dialect() -> None:
+    spec, _key = spec_of(make_platform(preset="mistral", rules={"n_max": 2}), None)
+
+    assert spec.dialect == dialect_of("mistral", {"n_max": 2})
+
+
+@pytest.mark.parametrize("wrong", [{"n_max": "many"}, {"wings": 1}, [], "x", 7, False])
+def test_wrong_rules_are_left_out_and_calls_go_on(
+    catalogue: Catalogue, caplog: pytest.LogCaptureFixture, wrong: Any
+) -> None:
+    platform = make_platform(preset="minimax", rules=wrong)
+    make_mapping(platform, "odd", overrides={"n_max": 9})
+    make_mapping(platform, "bad", overrides=wrong)
+    make_platform("other", rules={"n_max": 3})
+
+    with caplog.at_level(logging.ERROR):
+        catalogue.load()
+
+    assert catalogue.platform("acme").dialect == dialect_of("minimax")
+    assert catalogue.route("acme", "bad").dialect is catalogue.platform("acme").dialect
+    assert catalogue.route("acme", "odd").dialect == dialect_of("minimax", {"n_max": 9})
+    assert catalogue.platform("other").dialect.n_max == 3
+    assert "The rules of platform acme are left out: " in caplog.text
+    assert "The rules of model bad of platform acme are left out: " in caplog.text
