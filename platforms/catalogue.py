@@ -191,6 +191,7 @@ def _model(row: ModelMapping, dialect: Dialect) -> ModelSpec:
             version=row.price_version,
             prompt=row.price_prompt_micros,
             cached=row.price_cached_micros,
+            cache_write=row.price_cache_write_micros,
             completion=row.price_completion_micros,
             image=row.price_image_micros,
             second=row.price_second_micros,

@@ -200,6 +200,11 @@ class ModelMappingForm(_MappingForm):
         required=False,
         help_text=_("Per million tokens. Empty: as other prompt tokens."),
     )
+    price_cache_write_micros = PriceField(
+        label=_("Prompt tokens written to the cache"),
+        required=False,
+        help_text=_("Per million tokens. Empty: as other prompt tokens."),
+    )
     price_completion_micros = _price(
         _("Completion tokens"), _("Per million tokens, those of reasoning included.")
     )

@@ -279,6 +279,12 @@ class ModelMapping(models.Model):
         blank=True,
         validators=[MinValueValidator(0)],
     )
+    price_cache_write_micros = models.BigIntegerField(
+        _("price of prompt tokens written to the cache"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+    )
     price_completion_micros = models.BigIntegerField(
         _("price of completion tokens"), default=0, validators=[MinValueValidator(0)]
     )
@@ -318,6 +324,7 @@ class ModelMapping(models.Model):
     PRICES = (
         "price_prompt_micros",
         "price_cached_micros",
+        "price_cache_write_micros",
         "price_completion_micros",
         "price_image_micros",
         "price_second_micros",

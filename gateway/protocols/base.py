@@ -94,10 +94,7 @@ class Protocol:
         self.unsupported(route.platform, "count")
 
     def count(self, chat: Chat, route: Route) -> Described | None:
-        """Describe the call that counts a chat's tokens; its answer is `{"tokens": n}`.
-
-        None: the platform does not count, so the gateway estimates. Raises BadRequest.
-        """
+        """Describe the call that counts a chat's tokens: `{"tokens": n}`. Raises BadRequest."""
         return None
 
     def chat(self, chat: Chat, route: Route) -> Exchange:

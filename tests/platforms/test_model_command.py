@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def test_a_model_is_added_with_its_prices() -> None:
     make_platform("acme")
-    prices = "--price-prompt 1.20 --price-cached 0 --price-completion 6 --price-image .04"
+    prices = "--price-prompt 1.20 --price-cached 0 --price-cache-write 1.5 --price-image .04"
 
     row = run_json(
         "model", "add", "acme", "best", "--upstream", "m-9", "--kind", "image", *prices.split()
@@ -22,7 +22,7 @@ def test_a_model_is_added_with_its_prices() -> None:
     mapping = ModelMapping.objects.get()
     assert (mapping.upstream_name, mapping.kind) == ("m-9", "image")
     assert [getattr(mapping, name) for name in mapping.PRICES] == [
-        *(1_200_000, 0, 6_000_000, 40_000, 0, 0),
+        *(1_200_000, 0, 1_500_000, 0, 40_000, 0, 0),
     ]
     assert (row["price_prompt"], row["price_cached"], row["price_image"]) == (
         "1.20",

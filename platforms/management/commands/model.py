@@ -24,11 +24,16 @@ from platforms.probing import probe_and_note
 _PRICES = {
     "prompt": "per million prompt tokens",
     "cached": "per million cached prompt tokens; default: as other prompt tokens",
+    "cache_write": "per million tokens written to the cache; default: as other prompt tokens",
     "completion": "per million completion tokens",
     "image": "per image",
     "second": "per second of video",
     "request": "per request",
 }
+
+
+def _option(price: str) -> str:
+    return f"--price-{price.replace('_', '-')}"
 
 
 class Command(VerbCommand):
@@ -39,7 +44,7 @@ class Command(VerbCommand):
         "public_name": "PUBLIC",
         "upstream_name": "--upstream",
         "kind": "--kind",
-        **{f"price_{name}_micros": f"--price-{name}" for name in _PRICES},
+        **{f"price_{name}_micros": _option(name) for name in _PRICES},
     }
 
     @override
@@ -54,7 +59,7 @@ class Command(VerbCommand):
         add.add_argument("--upstream", metavar="NAME", help="Its name there. Default: the same.")
         add.add_argument("--kind", choices=Kind.values, help="What it makes. Default: chat.")
         for name, what in _PRICES.items():
-            add.add_argument(f"--price-{name}", metavar="AMOUNT", help=f"Price {what}.")
+            add.add_argument(_option(name), metavar="AMOUNT", help=f"Price {what}.")
         listing = verbs.add_parser("list", parents=[as_json], help="Show all.")
         listing.add_argument("slug", metavar="SLUG", nargs="?", help="Of this platform only.")
         verbs.add_parser("enable", parents=[platform, one, as_json], help="Let it be called.")
@@ -70,7 +75,7 @@ class Command(VerbCommand):
         fields: dict[str, Any] = {n: text for n, text in given_texts.items() if text is not None}
         for name in _PRICES:
             if (given := options[f"price_{name}"]) is not None:
-                fields[f"price_{name}_micros"] = _micros(f"--price-{name}", given)
+                fields[f"price_{name}_micros"] = _micros(_option(name), given)
         mapping, is_new = add_mapping(platform_of(options["slug"]), options["public"], **fields)
         said = _("added") if is_new else _("was there already")
         self.show_one(self.public(mapping), options, f"{mapping}: {said}.")
