@@ -169,12 +169,20 @@ def _replayed(said: Said) -> None:
             if when == "never" or (when == "tool_turns" and not message.get("tool_calls")):
                 names += _OURS
             elif message.get("reasoning_content") is not None:
-                names += _OURS[1:]  # the same once more, in others' words
+                names.append("reasoning")  # the same once more, in others' words
             message = {key: value for key, value in message.items() if key not in names}
+            if said.dialect.reasoning_out == "think" and type(message.get("content")) is not list:
+                _think_again(message)
             if when == "never" and message.get("tool_calls"):
                 message["tool_calls"] = [_bare(call) for call in message["tool_calls"]]
         messages.append(message)
     said.body["messages"] = messages
+
+
+def _think_again(message: dict[str, Json]) -> None:
+    """Reasoning back into the content, where the platform itself puts it."""
+    if thought := message.pop("reasoning_content", None):
+        message["content"] = f"<think>{thought}</think>{message.get('content') or ''}"
 
 
 def _own_blocks(said: Said) -> None:

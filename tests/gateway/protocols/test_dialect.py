@@ -11,6 +11,8 @@ from hypothesis import assume, given, strategies as st
 from gateway.errors import BadRequest
 from gateway.protocols.dialect import said
 from gateway.protocols.openai import OpenAI
+from platforms.dialects import dialect_of
+from platforms.presets import PRESETS
 from platforms.routes import FREE, PLAIN, Dialect, Route
 from tests.gateway.protocols.test_openai import PLATFORM
 
@@ -231,6 +233,32 @@ SIGNED = [{**CALLS[0], "extra_content": {"google": {}}}]
             {"role": "assistant", "reasoning_content": "hm", "tool_calls": SIGNED},
         ),
         (
+            {"replay_reasoning": "tool_turns"},
+            {
+                "role": "assistant",
+                "reasoning_content": "hm",
+                "reasoning": "hm",
+                "reasoning_details": [{"text": "hm", "signature": "s"}],
+                "tool_calls": CALLS,
+            },
+            {
+                "role": "assistant",
+                "reasoning_content": "hm",
+                "reasoning_details": [{"text": "hm", "signature": "s"}],
+                "tool_calls": CALLS,
+            },
+        ),
+        (
+            {"replay_reasoning": "tool_turns", "reasoning_out": "think"},
+            {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": CALLS},
+            {"role": "assistant", "content": "<think>hm</think>", "tool_calls": CALLS},
+        ),
+        (
+            {"replay_reasoning": "always", "reasoning_out": "think"},
+            {"role": "assistant", "content": "x", "reasoning_content": "hm"},
+            {"role": "assistant", "content": "<think>hm</think>x"},
+        ),
+        (
             {"n_max": 4},
             {"role": "assistant", "tool_calls": SIGNED},
             {"role": "assistant", "tool_calls": CALLS},
@@ -305,3 +333,40 @@ def test_any_dialect_says_the_same_twice_and_leaves_the_chat_alone(
 
     assert first == OpenAI().chat(given, where).request.body
     assert given == before
+
+
+MUCH: dict[str, Any] = {
+    "model": "public",
+    "messages": [
+        {"role": "developer", "content": "Be brief."},
+        *HELLO,
+        {**TURN, "tool_calls": SIGNED},
+        {"role": "tool", "tool_call_id": "c", "content": "1"},
+    ],
+    "max_completion_tokens": 5,
+    "temperature": 1.9,
+    "top_p": 1,
+    "n": 1,
+    "user": "u",
+    "seed": 1,
+    "store": False,
+    "reasoning_effort": "medium",
+    "response_format": SCHEMA,
+    "tools": [{"type": "function", "function": {"name": "f"}}],
+    "tool_choice": "auto",
+    "stream": True,
+}
+
+
+@pytest.mark.parametrize("slug", PRESETS)
+def test_every_presets_dialect_can_be_spoken(slug: str) -> None:
+    where = Route(PLATFORM, "public", "upstream", "chat", FREE, dialect_of(slug))
+
+    exchange = OpenAI().chat(MUCH, where)
+
+    sent = orjson.loads(exchange.request.body)
+    assert sent["model"] == "upstream"
+    assert {"temperature", "seed", "tools"} - set(exchange.dropped) <= sent.keys()
+    told = {*MUCH} - {*sent} - {*exchange.dropped}
+    # What was said otherwise, and hints to do what the platform does by itself.
+    assert told <= {"max_completion_tokens", "response_format", "reasoning_effort", "tool_choice"}
