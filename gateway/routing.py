@@ -6,12 +6,14 @@ from gateway.client import Application
 from gateway.endpoints.chat import chat
 from gateway.endpoints.generate_content import generate_content
 from gateway.endpoints.messages import count_tokens, messages
+from gateway.endpoints.responses import responses
 
 _METHODS = "generateContent|streamGenerateContent|countTokens"
 _API: dict[str, Application] = {
     "v1/chat/completions": chat,
     "v1/messages": messages,
     "v1/messages/count_tokens": count_tokens,
+    "v1/responses": responses,
     rf"v1(?:beta)?/models/(?P<model>.+):(?P<method>{_METHODS})": generate_content,
 }
 

@@ -364,6 +364,7 @@ def test_every_presets_dialect_can_be_spoken(slug: str) -> None:
 
     exchange = OpenAI().chat(MUCH, where)
 
+    assert isinstance(exchange.request.body, bytes)
     sent = orjson.loads(exchange.request.body)
     assert sent["model"] == "upstream"
     assert {"temperature", "seed", "tools"} - set(exchange.dropped) <= sent.keys()
