@@ -43,8 +43,9 @@ DROPPED: Mapping[str, str] = {
 }
 """Left out, for this reason, as is any field not known; `Face.dropped` has those of a request."""
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
-_BUDGETS = ((1024, "low"), (8192, "medium"))
-"""Tokens of thinking up to which it is this effort; above, it is high."""
+_BUDGETS = ((8191, "low"), (24575, "medium"))
+"""Tokens of thinking up to which it is this effort; above, it is high. So nobody whose efforts are
+budgets (8192 and 24576 at Google) thinks more than was asked for."""
 _THINKING = ("enabled", "adaptive", "disabled", "between_tools")
 _TIERS = {"auto": "auto", "standard_only": "default"}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none", "tool": ""}

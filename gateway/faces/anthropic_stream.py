@@ -33,7 +33,7 @@ ERRORS = {
     503: "overloaded_error",
     504: "timeout_error",
 }
-"""Types of errors by HTTP status; others are `api_error`."""
+"""Types of errors by HTTP status; others are the caller's fault below 500, else `api_error`."""
 _DELTAS = {"text": "text_delta", "thinking": "thinking_delta", "partial_json": "input_json_delta"}
 _TYPE = re.compile(rb'\s*\{\s*"type"\s*:\s*"([a-z_]+)"')  # Anthropic says it first
 
@@ -100,7 +100,12 @@ class AnthropicAnswers(Face):
 
     @override
     def error(self, error: ApiError) -> bytes:
-        said = {"type": ERRORS.get(error.status, "api_error"), "message": error.message}
+        said = {
+            "type": ERRORS.get(
+                error.status, "invalid_request_error" if error.status < 500 else "api_error"
+            ),
+            "message": error.message,
+        }
         return orjson.dumps({"type": "error", "error": said})
 
     @override

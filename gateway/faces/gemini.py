@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from gateway.errors import BadRequest
 from gateway.faces import Asked
-from gateway.faces.gemini_given import Given, Piece, camel, json_schema, part_of
+from gateway.faces.gemini_given import Given, OpenCalls, Piece, camel, json_schema, part_of
 from gateway.faces.gemini_stream import STREAM, GeminiAnswers, kept
 from gateway.shapes import Chat, Json
 
@@ -42,8 +42,9 @@ DROPPED: Mapping[str, str] = {
 _NUMBERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _COUNTS = {"maxOutputTokens": "max_tokens", "candidateCount": "n", "seed": "seed"}
 _EFFORTS = {name.upper(): name for name in ("minimal", "low", "medium", "high", "xhigh")}
-_BUDGETS = ((-1, None), (0, "none"), (1024, "low"), (8192, "medium"))
-"""Tokens of thinking up to which it is this effort: Google's own table (§5), read backwards."""
+_BUDGETS = ((-1, None), (0, "none"), (8191, "low"), (24575, "medium"))
+"""Tokens of thinking up to which it is this effort: the highest of Google's own table (§5) that is
+not more than was asked for."""
 _TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
 _MODES = {"AUTO": "auto", "NONE": "none", "ANY": "required", "VALIDATED": "auto"}
 _TYPES = {"text/plain": False, "application/json": True}
@@ -60,8 +61,9 @@ class GeminiFace(GeminiAnswers):
     def __init__(self, model: str, method: str, *, sse: bool = True) -> None:
         super().__init__(method, sse=sse)
         self._model = model
-        self._open: list[tuple[str, str]] = []  # calls without a result so far: id, name
+        self._open = OpenCalls()
         self._made = 0  # calls so far
+        self._noted: dict[str, None] = {}  # what is dropped, in its order
 
     @override
     def read(self, body: bytes) -> Asked:
@@ -80,7 +82,7 @@ class GeminiFace(GeminiAnswers):
 
     @override
     def chat(self, asked: Asked) -> Chat:
-        self._open, self._made = [], 0
+        self._open, self._made, self._noted = OpenCalls(), 0, {}
         request = self._request(asked.body)
         try:
             system = self._pieces(request.inner("systemInstruction"), ("text",))
@@ -99,6 +101,7 @@ class GeminiFace(GeminiAnswers):
             rest |= {"stream": True, "stream_options": {"include_usage": True}}
         request.fields.pop("model", None)  # the path says it
         self._drop(request)
+        self.dropped[:] = self._noted
         return {"model": asked.model, "messages": messages, **rest}
 
     def _request(self, body: Json) -> Given:
@@ -115,8 +118,7 @@ class GeminiFace(GeminiAnswers):
             self._note(prefix + name)
 
     def _note(self, name: str) -> None:
-        if name not in self.dropped:
-            self.dropped.append(name)
+        self._noted[name] = None
 
     def _turns(self, contents: list[Given]) -> list[Json]:
         """Messages by turns. What models say in a row is one message: SDKs keep it in pieces."""
@@ -180,8 +182,7 @@ class GeminiFace(GeminiAnswers):
                 if image["type"] != "image_url":
                     piece.part.refuse("inlineData", "must be a picture in what a model said.")
                 images.append(image | piece.signed)
-        # In front of older ones: where there is no id, the newest call of a name is meant.
-        self._open[:0] = [(call["id"], call["function"]["name"]) for call in calls]
+        self._open.add([(call["id"], call["function"]["name"]) for call in calls])
         message = {"role": "assistant", "content": "".join(texts) or None, **signed}
         more = {"reasoning_content": "".join(thoughts), "images": images, "tool_calls": calls}
         message |= {name: value for name, value in more.items() if value}
@@ -197,17 +198,15 @@ class GeminiFace(GeminiAnswers):
     def _result(self, result: Given, files: list[Json]) -> Json:
         """A result as the message of its call, found by id, or else by name and order."""
         id, name = result.take("id", str, ""), result.take("name", str, "")
-        calls = [call for call in self._open if call[0] == id]
-        calls = calls or [call for call in self._open if call[1] == name]
-        if not calls:
+        call = self._open.take(id, name)
+        if call is None:
             result.refuse("id" if id else "name", "answers no functionCall before it.")
-        self._open.remove(calls[0])
         response = result.take("response", dict, {})
         files += [part_of(piece) for piece in self._pieces(result, _MEDIA)]
         self._drop(result, "contents.parts.functionResponse.")
         output = response.get("output") if len(response) == 1 else None
         content = output if isinstance(output, str) else orjson.dumps(response).decode()
-        return {"role": "tool", "tool_call_id": calls[0][0], "content": content}
+        return {"role": "tool", "tool_call_id": call, "content": content}
 
     def _config(self, config: Given) -> Chat:
         """`generationConfig` in OpenAI's words."""

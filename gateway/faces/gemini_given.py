@@ -4,6 +4,7 @@ Sources: wire notes gemini §1, §5; google-genai 3.4.0 (Nov 2026).
 """
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -58,9 +59,42 @@ class Given(Fields):
             value = int(value)
         if type(value) is float and whole and value.is_integer():
             value = int(value)
+        if type(value) is int and not -(2**63) <= value < 2**63:
+            self.refuse(name, "is too large a number.")
         if type(value) is not int and (whole or type(value) is not float):
             self.refuse(name, f"must be a {'whole ' if whole else ''}number.")
         return value
+
+
+class OpenCalls:
+    """The calls that no result has answered yet, found by id, or else by name.
+
+    Of several, the first of the newest message is meant.
+    """
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._closed: set[int] = set()
+        self._found: dict[tuple[str, str], deque[int]] = {}
+
+    def add(self, calls: list[tuple[str, str]]) -> None:
+        """Ids and names of one message's calls."""
+        first = len(self._ids)
+        self._ids += [id for id, _ in calls]
+        for number, (id, name) in reversed(list(enumerate(calls, first))):
+            for key in (("id", id), ("name", name)):
+                self._found.setdefault(key, deque()).appendleft(number)
+
+    def take(self, id: str, name: str) -> str | None:
+        """The id of the call that a result answers; None where there is none."""
+        for key in (("id", id), ("name", name)):
+            numbers = self._found.get(key, deque())
+            while numbers:
+                number = numbers.popleft()
+                if number not in self._closed:
+                    self._closed.add(number)
+                    return self._ids[number]
+        return None
 
 
 class Piece(NamedTuple):

@@ -309,7 +309,8 @@ class _Request:
                 refuse(f"{path}.type", kind, "function, or Google's own tools without a type")
         mode, allowed = _choice(self._chat.get("tool_choice"))
         if allowed is not None and mode == "AUTO":  # names may be given with ANY alone
-            functions = [one for one in functions if one["name"] in allowed]
+            names = set(allowed)
+            functions = [one for one in functions if one["name"] in names]
         if not functions:
             if mode == "ANY":
                 refuse("tool_choice", self._chat["tool_choice"], "that only with 'tools'")

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -443,9 +444,9 @@ SAYS = [
             (0, "none"),
             (1, "low"),
             (1024, "low"),
-            (1025, "medium"),
+            (8191, "low"),
             (8192, "medium"),
-            (8193, "high"),
+            (24576, "high"),
             (24576, "high"),
         )
     ),
@@ -1768,3 +1769,43 @@ def test_thoughts_are_shown_to_those_who_asked_for_them(config: Any, shown: bool
 
     parts = answer["candidates"][0]["content"]["parts"]
     assert parts == [*([{"text": "Hm.", "thought": True}] if shown else []), {"text": "Yes."}]
+
+
+def test_forty_thousand_unknown_fields_take_no_time_that_grows_with_their_square() -> None:
+    body = {f"k{number}": 1 for number in range(40_000)}
+    face = GeminiFace("m", "generateContent")
+    asked = face.read(orjson.dumps({**body, "contents": [{"parts": [{"text": "Hi"}]}]}))
+
+    began = time.monotonic()
+    face.chat(asked)
+
+    assert time.monotonic() - began < 3  # it was 16 s
+    assert len(face.dropped) == 40_000
+
+
+def test_results_in_reverse_order_take_no_time_that_grows_with_their_square() -> None:
+    ids = [f"id{number}" for number in range(12_000)]
+    calls = [{"functionCall": {"id": id, "name": "f", "args": {}}} for id in ids]
+    results = [
+        {"functionResponse": {"id": id, "name": "f", "response": {}}} for id in reversed(ids)
+    ]
+    contents = [{"role": "model", "parts": calls}, {"role": "user", "parts": results}]
+    face = GeminiFace("m", "generateContent")
+    asked = face.read(orjson.dumps({"contents": contents}))
+
+    began = time.monotonic()
+    chat = face.chat(asked)
+
+    assert time.monotonic() - began < 3  # it was 8 s
+    assert [message["tool_call_id"] for message in chat["messages"][1:]] == ids[::-1]
+
+
+def test_a_number_beyond_all_machines_is_refused_by_name() -> None:
+    face = GeminiFace("m", "generateContent")
+    config = {"maxOutputTokens": 1e30}
+    contents = [{"parts": [{"text": "Hi"}]}]
+
+    with pytest.raises(BadRequest) as refused:
+        face.chat(face.read(orjson.dumps({"contents": contents, "generationConfig": config})))
+
+    assert refused.value.param == "generationConfig.maxOutputTokens"
