@@ -7,6 +7,7 @@ or as a public name that stands for one model only among those that the licence 
 from dataclasses import replace
 
 from gateway.errors import BadRequest
+from gateway.protocols import PROTOCOLS
 from gateway.usage.entry import Entry
 from licences.holders import Holder
 from platforms.catalogue import Catalogue
@@ -71,7 +72,9 @@ def allowed_route(catalogue: Catalogue, holder: Holder, slug: str, model: str, k
 
     Raises PlatformUnknown, ModelUnknown, NotAllowed, and BadRequest for a model of another kind.
     """
-    catalogue.platform(slug)
+    platform = catalogue.platform(slug)
+    # Before anything is looked up: what is switched off is so in every spelling.
+    model = PROTOCOLS[platform.protocol].canonical(model)
     holder.require(slug, model)
     route = catalogue.route(slug, model)
     if route.kind not in (None, kind):

@@ -57,7 +57,7 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
     if protocol.relays(face.wire, route):
         exchange = protocol.relay(native(client, face, asked), route)
     else:
-        chat = await chat_for(gateway, entry.caller, face, asked, route)
+        chat = await chat_for(gateway, client, entry.caller, face, asked, route)
         exchange = protocol.chat(chat, route)
     reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)
     call = _Call(gateway, client, entry, face, asked, chat, route, exchange, reply)
@@ -71,26 +71,32 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
 
 def native(client: Client, face: Face, asked: Asked) -> Native:
     """The request for a platform that speaks the client's own language."""
-    headers = {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in client.headers
-        if name in _PASSED_ON
-    }
+    headers: dict[str, str] = {}
+    for name, value in client.headers:
+        if name in _PASSED_ON:
+            key, more = name.decode("latin-1"), value.decode("latin-1")
+            headers[key] = f"{headers[key]},{more}" if key in headers else more
     return Native(face.wire, asked.body, asked.stream, headers)
 
 
 async def chat_for(
-    gateway: Gateway, holder: Holder, face: Face, asked: Asked, route: Route
+    gateway: Gateway, client: Client, holder: Holder, face: Face, asked: Asked, route: Route
 ) -> Chat:
     """The request in OpenAI's shape, with all that this platform wants of it."""
     chat = face.chat(asked)
     protocol = PROTOCOLS[route.platform.protocol]
-    await parts.take(
-        chat,
-        gateway.media.fetcher,
-        gateway.settings.max_chat_body,
-        lambda url: protocol.takes_address(url, route),
-    )
+
+    def takes(url: str) -> bool:
+        return protocol.takes_address(url, route)
+
+    if parts.are_to_be_fetched(chat, takes):
+        limit = gateway.settings.max_chat_body
+        try:
+            async with Watch(client.receive, total_s=parts.FETCH_S) as watch:
+                with watch.translated():
+                    await parts.take(chat, gateway.media.fetcher, limit, takes)
+        except Failure:  # the time-out
+            raise parts.too_slow() from None
     if protocol.recalls(route):
         await gateway.recall.restore(holder.id, route.platform.id, chat)
     return chat
@@ -135,7 +141,7 @@ class _Call:
             if answer.usage is None:
                 answer.completion["usage"] = usage_object(usage)
             self.entry.usage = usage
-            body = answer.raw or self.face.answer(answer.completion)
+            body = answer.raw or relay.sound(self.face.answer, answer.completion)
             await self._keep(answer.recall)
             watch.client_is_served()
             self.entry.first_byte()
@@ -169,10 +175,13 @@ class _Call:
             self.entry.usage = usage = self._usage(stream)
         await self._keep(stream.reader.recall)
         watch.client_is_served()
-        tail = b"".join(map(stream.encode, stream.reader.end(usage))) + self.face.end()
+        tail = relay.sound(self._tail, stream, usage)
         self.entry.write(Outcome.COMPLETED, 200)
         await self.client.end(rest + tail)
         await relay.drain(stream)
+
+    def _tail(self, stream: relay.Stream, usage: Usage) -> bytes:
+        return b"".join(map(stream.encode, stream.reader.end(usage))) + self.face.end()
 
     def _usage(self, stream: relay.Stream) -> Usage:
         return stream.reader.usage or self._estimate(stream.reader.text_length)

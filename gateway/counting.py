@@ -10,8 +10,11 @@ from gateway.models import Outcome
 from gateway.once import once
 from gateway.protocols import PROTOCOLS
 from gateway.runtime import Gateway
+from gateway.shapes import Described, Json
 from gateway.usage import estimate
 from gateway.usage.entry import Entry
+from gateway.watch import Watch
+from platforms.routes import Route
 
 
 async def count(
@@ -26,14 +29,24 @@ async def count(
     headers = [(b"x-request-id", entry.id.encode("ascii"))]
     if protocol.relays(face.wire, route):
         described = protocol.relay_count(native(client, face, asked), route)
-        answer, _ = await once(gateway, entry, route, described.request, described.read)
+        answer = await _asked(gateway, client, entry, route, described)
     else:
-        chat = await chat_for(gateway, entry.caller, face, asked, route)
+        chat = await chat_for(gateway, client, entry.caller, face, asked, route)
         if (counted := protocol.count(chat, route)) is not None:
-            tokens, _ = await once(gateway, entry, route, counted.request, counted.read)
+            tokens = await _asked(gateway, client, entry, route, counted)
             answer = {name: tokens["tokens"]}
         else:
             answer = {name: estimate.prompt_tokens(chat)}
             headers.append((b"x-tokens-estimated", b"true"))
     entry.write(Outcome.COMPLETED, 200)
     await client.answer(200, orjson.dumps(answer), headers)
+
+
+async def _asked(
+    gateway: Gateway, client: Client, entry: Entry, route: Route, described: Described
+) -> dict[str, Json]:
+    """The platform's answer; a client that leaves ends the asking."""
+    async with Watch(client.receive, total_s=route.platform.timeouts.total_s) as watch:
+        with watch.translated():
+            answer, _ = await once(gateway, entry, route, described.request, described.read)
+            return answer

@@ -6,7 +6,7 @@ data only. They are fetched by the guarded fetcher.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +15,8 @@ from gateway.fetch import Fetcher, Limits, Refused
 from gateway.media import kinds
 from gateway.shapes import Chat
 
-_FETCH_S = 60.0
+FETCH_S = 60.0
+"""For all of a chat's addresses together."""
 _TEXTS = ("text/plain", "text/markdown", "text/csv", "application/json", "text/xml")
 
 
@@ -28,18 +29,36 @@ async def take(
     BadRequest that names the part.
     """
     left = limit
+    for path, part in _addressed(chat, takes_address):
+        if part["type"] == "file":
+            left -= await _file(part["file"], f"{path}.file.file_data", fetcher, left)
+        else:
+            left -= await _image(part["image_url"], f"{path}.image_url.url", fetcher, left)
+
+
+def are_to_be_fetched(chat: Chat, takes_address: Callable[[str], bool]) -> bool:
+    """Whether there is anything for `take` to do."""
+    return next(_addressed(chat, takes_address), None) is not None
+
+
+def _addressed(
+    chat: Chat, takes_address: Callable[[str], bool]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The parts that are addresses and must not be, each with its path."""
     for number, message in enumerate(chat["messages"]):
         content = message.get("content")
         if type(content) is not list:
             continue
         for place, part in enumerate(content):
-            path = f"messages[{number}].content[{place}]"
-            if part["type"] == "file" and _is_address(part["file"].get("file_data")):
-                left -= await _file(part["file"], f"{path}.file.file_data", fetcher, left)
+            if part["type"] == "file":
+                wanted = _is_address(part["file"].get("file_data"))
             elif part["type"] == "image_url":
-                image = part["image_url"]
-                if _is_address(image["url"]) and not takes_address(image["url"]):
-                    left -= await _image(image, f"{path}.image_url.url", fetcher, left)
+                url = part["image_url"]["url"]
+                wanted = _is_address(url) and not takes_address(url)
+            else:
+                wanted = False
+            if wanted:
+                yield f"messages[{number}].content[{place}]", part
 
 
 def _is_address(data: Any) -> bool:
@@ -73,7 +92,7 @@ async def _fetched(url: str, path: str, fetcher: Fetcher, limit: int) -> tuple[b
     """What is at an address, and what it is declared to be."""
     pieces = []
     try:
-        async with fetcher.open(url, Limits(max(limit, 1), _FETCH_S)) as fetched:
+        async with fetcher.open(url, Limits(max(limit, 1), FETCH_S)) as fetched:
             async for piece in fetched.pieces():
                 pieces.append(piece)
             declared = fetched.content_type
@@ -95,6 +114,16 @@ def _type(data: bytes, declared: str, path: str) -> str:
     if shown in ("text", "JSON"):
         return declared if declared in _TEXTS else "text/plain"
     raise _bad(path, f"it is {shown}; give a PDF, a text or a picture.")
+
+
+def too_slow() -> BadRequest:
+    """The answer for addresses that take too long, all together."""
+    return BadRequest(
+        f"The addresses in 'messages' could not be fetched within {FETCH_S:g} seconds; send the "
+        "files themselves.",
+        param="messages",
+        code="invalid_file",
+    )
 
 
 def _bad(path: str, what: str) -> BadRequest:

@@ -167,9 +167,17 @@ class _Keys:
     def __call__(self, id: str) -> str:
         if not _COUNTED.search(id):
             return f"{self._prefix}:{id}"
-        said = next((m.get("content") for m in self._chat["messages"] if m["role"] == "user"), None)
-        beginning = hashlib.sha256(orjson.dumps(said)).hexdigest()[:16]
+        beginning = hashlib.sha256(orjson.dumps(self._beginning())).hexdigest()[:16]
         return f"{self._prefix}:{beginning}:{id}"
+
+    def _beginning(self) -> list[Json]:
+        """What the system and the user say up to the first answer."""
+        said: list[Json] = []
+        for message in self._chat["messages"]:
+            if message["role"] == "assistant":
+                break
+            said.append(message.get("content"))
+        return said
 
 
 def _calls(chat: Chat) -> Iterable[tuple[dict[str, Json], dict[str, Json]]]:

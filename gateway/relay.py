@@ -4,17 +4,22 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from gateway import sse
 from gateway.shapes import Answer, Chunk, Exchange, Failure, Reader, Reply
 from gateway.watch import Watch
 from gateway.wires import UpstreamResponse
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Write = Callable[[bytes], Awaitable[None]]
 Encode = Callable[[Chunk], bytes]
 MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, IndexError)
 """What reading a value of another shape than was promised raises: an upstream may send any JSON."""
 _WHOLE_BODY = ("application/json", "text/html", "application/problem+json")
+_CUT = "The platform's stream was cut off before its end."
+_ODD = "The platform's answer is not of the shape it should be."
 DRAIN_S = 1.0  # after [DONE] the end of the body follows at once, or the connection is closed
 
 
@@ -42,9 +47,7 @@ async def whole(
     try:
         return exchange.answer(body, reply)
     except MISSHAPEN as error:
-        raise Failure(
-            "broken", "The platform's answer is not of the shape it should be."
-        ) from error
+        raise Failure("broken", _ODD) from error
 
 
 async def open_stream(
@@ -60,7 +63,7 @@ async def open_stream(
     stream = Stream(reader, encode, [], sse.Decoder(), response)
     if response.content_type in _WHOLE_BODY:
         answer = await whole(response, exchange, reply, watch, limit)
-        stream.first = exchange.chunks(answer, reply)
+        stream.first = sound(exchange.chunks, answer, reply)
         reader.usage, reader.text_length = answer.usage, answer.text_length
         reader.finished = reader.done = True
         return stream
@@ -106,8 +109,10 @@ async def pump(stream: Stream, write: Write, watch: Watch) -> bytes:
         if not reader.finished:
             raise
         # Every choice had its finish reason; only the end of the connection was missing.
-    if not reader.finished:
-        raise Failure("broken", "The platform's stream was cut off before its end.")
+    if stream.failure or not reader.finished:
+        if pending:
+            await write(pending)
+        raise stream.failure or Failure("broken", _CUT)
     return pending
 
 
@@ -119,10 +124,21 @@ async def drain(stream: Stream) -> None:
                 pass
 
 
+def sound(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What this makes of a platform's values, which may be of any shape. Raises Failure."""
+    try:
+        return work(*args, **kwargs)
+    except MISSHAPEN as error:
+        raise Failure("broken", _ODD) from error
+
+
 def _encode(encode: Encode, chunks: list[Chunk]) -> bytes:
-    if len(chunks) == 1:
-        return encode(chunks[0])
-    return b"".join(map(encode, chunks))
+    try:
+        if len(chunks) == 1:
+            return encode(chunks[0])
+        return b"".join(map(encode, chunks))
+    except MISSHAPEN as error:
+        raise Failure("broken", _ODD) from error
 
 
 def _events(stream: Stream, piece: bytes) -> list[sse.Event]:

@@ -14,7 +14,7 @@ _API: dict[str, Application] = {
     "v1/messages": messages,
     "v1/messages/count_tokens": count_tokens,
     "v1/responses": responses,
-    rf"v1(?:beta)?/models/(?P<model>.+):(?P<method>{_METHODS})": generate_content,
+    rf"v1(?:beta)?/models/(?P<model>(?s:.+)):(?P<method>{_METHODS})": generate_content,
 }
 
 # One regular expression per path, tried in order; the short name's characters are those that

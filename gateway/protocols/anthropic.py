@@ -9,13 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, Literal, NamedTuple
 
-import orjson
 from typing_extensions import override
 
 from gateway.protocols import anthropic_native
 from gateway.protocols.anthropic_stream import AnthropicReader, failure_in, meant, whole
 from gateway.protocols.anthropic_turns import marked, read_turns, refuse, thoughtless, typed
-from gateway.protocols.base import Protocol, loads
+from gateway.protocols.base import Protocol, counted, dumped, loads
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_stream import as_chunks
 from gateway.shapes import Chat, Codes, Described, Exchange, Failure, Json, Native, UpstreamRequest
@@ -122,7 +121,7 @@ class Anthropic(Protocol):
         """The chat in Anthropic's words. Raises BadRequest on what it has no words for."""
         version = route.dialect.api_version or VERSION
         request = _Request(chat, route.upstream_model, version)
-        body = orjson.dumps(request.body())
+        body = dumped(request.body())
         shows_usage = bool((chat.get("stream_options") or {}).get("include_usage"))
         headers = (("anthropic-version", version),)
         return Exchange(
@@ -159,8 +158,8 @@ class Anthropic(Protocol):
         body = _Request(chat, route.upstream_model, route.dialect.api_version).body()
         body = {name: value for name, value in body.items() if name not in _OF_ANSWERS}
         headers = (("anthropic-version", route.dialect.api_version or VERSION),)
-        request = UpstreamRequest("POST", "/messages/count_tokens", orjson.dumps(body), headers)
-        return Described(request, lambda answer: ({"tokens": loads(answer)["input_tokens"]}, None))
+        request = UpstreamRequest("POST", "/messages/count_tokens", dumped(body), headers)
+        return Described(request, _tokens)
 
     @override
     def model_names(self, body: bytes) -> list[str]:
@@ -179,6 +178,13 @@ class Anthropic(Protocol):
     @override
     def error_in(self, body: dict[str, Json]) -> Failure | None:
         return failure_in(body)
+
+
+def _tokens(body: bytes) -> tuple[dict[str, Json], None]:
+    answer = loads(body)
+    if failure := failure_in(answer):
+        raise failure
+    return {"tokens": counted(answer.get("input_tokens"))}, None
 
 
 class _Request:

@@ -71,6 +71,17 @@ def read_usage(usage: Json) -> Usage | None:
     )
 
 
+def said_or_estimated(usage: Usage | None, length: int, *, is_counted: bool) -> Usage | None:
+    """What was reported; where what came out is not counted yet, that is estimated.
+
+    `length`: bytes of text so far. A stream that breaks off was not for nothing.
+    """
+    if usage is None or is_counted:
+        return usage
+    output = max(usage.completion_tokens, -(-length // _BYTES_PER_TOKEN))
+    return replace(usage, completion_tokens=output, reasoning_tokens=0, measured=False)
+
+
 def shown_usage(usage: Usage, raw: dict[str, Json]) -> dict[str, Json]:
     """OpenAI's usage object with its details, where the platform measured; `raw` is its own."""
     shown = usage_object(usage)
@@ -188,11 +199,7 @@ class AnthropicReader:
 
         The first event says what went in, but of what comes out only the first token or so.
         """
-        usage = self._usage
-        if usage is None or self._counted:
-            return usage
-        output = max(usage.completion_tokens, -(-self.text_length // _BYTES_PER_TOKEN))
-        return replace(usage, completion_tokens=output, reasoning_tokens=0, measured=False)
+        return said_or_estimated(self._usage, self.text_length, is_counted=self._counted)
 
     @usage.setter
     def usage(self, usage: Usage | None) -> None:

@@ -70,6 +70,10 @@ class Protocol:
     takes_urls: ClassVar[bool] = False
     """Whether a media call's pictures may be given as addresses; otherwise they are fetched."""
 
+    def canonical(self, model: str) -> str:
+        """A model's name as the catalogue has it, however the client spells it."""
+        return model
+
     def takes_address(self, url: str, route: Route) -> bool:
         """Whether the platform fetches a chat's picture itself; otherwise the gateway does."""
         return route.dialect.image_input == "url"
@@ -163,6 +167,24 @@ def loads(body: bytes) -> dict[str, Json]:
         raise Failure("broken", f"The platform's answer is {kind_of(body)}.") from None
     if not isinstance(value, dict):
         raise Failure("broken", "The platform's answer is no JSON object.")
+    return value
+
+
+def dumped(body: Json, param: str | None = None) -> bytes:
+    """A request's body; an orjson that reads 1,024 levels writes 254. Raises BadRequest."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        raise BadRequest(
+            "The request has too many lists and objects inside each other; 200 are the most.",
+            param=param,
+        ) from None
+
+
+def counted(value: Json) -> int:
+    """A platform's number of tokens. Raises Failure where it is none."""
+    if type(value) is not int or value < 0:
+        raise Failure("broken", "The platform's answer has no number of tokens.")
     return value
 
 

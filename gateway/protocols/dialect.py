@@ -167,7 +167,7 @@ def _replayed(said: Said) -> None:
         if message["role"] == "assistant":
             names = ["thinking_blocks"]
             if when == "never" or (when == "tool_turns" and not message.get("tool_calls")):
-                names += _OURS
+                names += (*_OURS, "extra_content", "images") if when == "never" else _OURS
             elif message.get("reasoning_content") is not None:
                 names.append("reasoning")  # the same once more, in others' words
             message = {key: value for key, value in message.items() if key not in names}

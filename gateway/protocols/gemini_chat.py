@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import orjson
 from typing_extensions import override
 
 from gateway.errors import BadRequest
 from gateway.protocols import gemini_embeddings, gemini_native
-from gateway.protocols.base import Protocol, loads, refuse
+from gateway.protocols.base import Protocol, dumped, refuse
 from gateway.protocols.gemini_stream import GeminiReader, read_answer
 from gateway.protocols.gemini_turns import turns, typed
 from gateway.protocols.openai_stream import as_chunks
@@ -134,13 +133,8 @@ class GeminiChat(Protocol):
     @override
     def chat(self, chat: Chat, route: Route) -> Exchange:
         """The chat in Google's words. Raises BadRequest on what it has no words for."""
-        try:
-            request = _Request(chat, route.upstream_model)
-            body = orjson.dumps(request.body())
-        except orjson.JSONEncodeError:
-            raise BadRequest(
-                "The chat holds too many lists and objects inside each other.", param="messages"
-            ) from None
+        request = _Request(chat, route.upstream_model)
+        body = dumped(request.body(), "messages")
         method = "streamGenerateContent?alt=sse" if chat.get("stream") else "generateContent"
         shows_usage = bool((chat.get("stream_options") or {}).get("include_usage"))
         return Exchange(
@@ -161,6 +155,10 @@ class GeminiChat(Protocol):
         return gemini_embeddings.embeddings(asked, route)
 
     @override
+    def canonical(self, model: str) -> str:
+        return model.removeprefix("models/")
+
+    @override
     def takes_address(self, url: str, route: Route) -> bool:
         """Its own files, buckets and films; other addresses only newer models fetch (§1)."""
         return bool(_OWN_ADDRESS.match(url))
@@ -179,7 +177,7 @@ class GeminiChat(Protocol):
 
     @override
     def relay_count(self, native: Native, route: Route) -> Described:
-        return gemini_native.counted(native, route)
+        return gemini_native.count(native, route, self.error_in)
 
     @override
     def count(self, chat: Chat, route: Route) -> Described:
@@ -187,10 +185,12 @@ class GeminiChat(Protocol):
         body = _Request(chat, route.upstream_model).body()
         model = "models/" + route.upstream_model.removeprefix("models/")
         asked = {"generateContentRequest": {"model": model, **body}}
-        request = UpstreamRequest(
-            "POST", gemini_native.path(route, "countTokens"), orjson.dumps(asked)
-        )
-        return Described(request, lambda answer: ({"tokens": loads(answer)["totalTokens"]}, None))
+        request = UpstreamRequest("POST", gemini_native.path(route, "countTokens"), dumped(asked))
+        return Described(request, self._tokens)
+
+    def _tokens(self, body: bytes) -> tuple[dict[str, Json], None]:
+        answer = gemini_native.counted_in(body, self.error_in)
+        return {"tokens": answer.get("totalTokens") or 0}, None
 
 
 class _Request:

@@ -8,10 +8,8 @@ import base64
 import math
 import struct
 
-import orjson
-
 from gateway.errors import BadRequest
-from gateway.protocols.base import loads
+from gateway.protocols.base import dumped, loads
 from gateway.protocols.gemini_native import path
 from gateway.shapes import Described, Failure, Json, UpstreamRequest, Usage
 from platforms.routes import Route
@@ -40,9 +38,7 @@ def embeddings(asked: dict[str, Json], route: Route) -> Described:
     requests = [{**shared, "content": {"parts": [{"text": text}]}} for text in texts]
     as_base64 = asked.get("encoding_format") == "base64"
     return Described(
-        UpstreamRequest(
-            "POST", path(route, "batchEmbedContents"), orjson.dumps({"requests": requests})
-        ),
+        UpstreamRequest("POST", path(route, "batchEmbedContents"), dumped({"requests": requests})),
         lambda body: _read(body, route.model, len(texts), as_base64=as_base64),
     )
 

@@ -4,11 +4,12 @@ Sources: wire notes gemini §1, §2 (google-genai 3.4.0, Nov 2026).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import orjson
 
-from gateway.protocols.base import loads, without_chunks
+from gateway.protocols.base import counted, dumped, loads, without_chunks
 from gateway.protocols.gemini_stream import read_usage
 from gateway.shapes import (
     Answer,
@@ -24,6 +25,7 @@ from gateway.shapes import (
 )
 from platforms.routes import Route
 
+_BYTES_PER_TOKEN = 4  # a rough mean
 ErrorIn = Callable[[dict[str, Json]], Failure | None]
 
 
@@ -37,23 +39,40 @@ def relayed(native: Native, route: Route, error_in: ErrorIn) -> Exchange:
     """The client's own request; the model stands in the path, so nothing of the body changes."""
     method = "streamGenerateContent?alt=sse" if native.stream else "generateContent"
     return Exchange(
-        request=UpstreamRequest("POST", path(route, method), orjson.dumps(native.body)),
+        request=UpstreamRequest("POST", path(route, method), dumped(native.body)),
         answer=lambda body, _reply: _whole(body, _reply, error_in),
-        reader=lambda _reply: Observer(error_in),
+        reader=lambda _reply: Observer(error_in, _candidates(native.body)),
         chunks=without_chunks,
         relays=True,
     )
 
 
-def counted(native: Native, route: Route) -> Described:
+def count(native: Native, route: Route, error_in: ErrorIn) -> Described:
     """The client's own question how many tokens a request has; a model inside it is ours."""
     body = dict(native.body)
     for name in ("generateContentRequest", "generate_content_request"):
         if isinstance(body.get(name), dict):
             model = "models/" + route.upstream_model.removeprefix("models/")
             body[name] = {**body[name], "model": model}
-    request = UpstreamRequest("POST", path(route, "countTokens"), orjson.dumps(body))
-    return Described(request, lambda answer: (loads(answer), None))
+    request = UpstreamRequest("POST", path(route, "countTokens"), dumped(body))
+    return Described(request, lambda answer: (counted_in(answer, error_in), None))
+
+
+def counted_in(body: bytes, error_in: ErrorIn) -> dict[str, Json]:
+    """The answer of countTokens. Raises Failure where it has no number."""
+    answer = loads(body)
+    if failure := error_in(answer):
+        raise failure
+    counted(answer.get("totalTokens") or 0)  # what is 0 is left out, as everywhere in Google's JSON
+    return answer
+
+
+def _candidates(body: dict[str, Json]) -> int:
+    """How many answers were asked for; in either spelling."""
+    config = body.get("generationConfig") or body.get("generation_config")
+    given = config if isinstance(config, dict) else {}
+    count = given.get("candidateCount") or given.get("candidate_count")
+    return count if type(count) is int and count > 0 else 1
 
 
 def _whole(body: bytes, _reply: Reply, error_in: ErrorIn) -> Answer:
@@ -68,8 +87,12 @@ def _whole(body: bytes, _reply: Reply, error_in: ErrorIn) -> Answer:
 class Observer:
     """Looks at a stream that goes by: its usage, and whether it ends whole."""
 
-    def __init__(self, error_in: ErrorIn) -> None:
+    def __init__(self, error_in: ErrorIn, candidates: int = 1) -> None:
+        """`candidates`: how many were asked for."""
         self.usage: Usage | None = None
+        self._reported: Usage | None = None
+        self._ended: dict[int, bool] = {}
+        self._asked = candidates
         self.finished = False
         self.done = False
         self.text_length = 0
@@ -78,17 +101,28 @@ class Observer:
 
     def feed(self, data: bytes) -> list[Json]:
         """The event as it came. Raises Failure on an error."""
+        if not data:
+            return []
         answer = loads(data)
         if failure := self._error_in(answer):
             raise failure
-        self.usage = read_usage(answer.get("usageMetadata")) or self.usage
-        if (answer.get("promptFeedback") or {}).get("blockReason"):
-            self.finished = True
         for candidate in answer.get("candidates") or ():
+            index = candidate.get("index") or 0
             # The last event of a stream has it; there is no other end (§1).
-            self.finished = self.finished or bool(candidate.get("finishReason"))
+            ended = bool(candidate.get("finishReason"))
+            self._ended[index] = ended or self._ended.get(index, False)
             for part in (candidate.get("content") or {}).get("parts") or ():
                 self.text_length += len(orjson.dumps(part.get("text") or part.get("functionCall")))
+        self.finished = all(self._ended.values()) and len(self._ended) >= self._asked
+        if (answer.get("promptFeedback") or {}).get("blockReason"):
+            self.finished = True
+        self._reported = read_usage(answer.get("usageMetadata")) or self._reported
+        uncounted = not self.finished and self.text_length
+        if self._reported and uncounted and not self._reported.completion_tokens:
+            tokens = -(-self.text_length // _BYTES_PER_TOKEN)
+            self.usage = replace(self._reported, completion_tokens=tokens, measured=False)
+        else:
+            self.usage = self._reported
         return [data]
 
     def end(self, _usage: Usage) -> list[Json]:

@@ -10,7 +10,7 @@ import orjson
 from typing_extensions import override
 
 from gateway.protocols import openai_responses
-from gateway.protocols.base import loads
+from gateway.protocols.base import dumped, loads
 from gateway.protocols.dialect import said
 from gateway.protocols.openai_errors import failure_in, failure_of
 from gateway.protocols.openai_media import OpenAIMedia
@@ -44,7 +44,7 @@ class OpenAI(OpenAIMedia):
         shows_usage = bool((chat.get("stream_options") or {}).get("include_usage"))
         dialect = route.dialect
         return Exchange(
-            request=UpstreamRequest("POST", route.platform.chat_path, orjson.dumps(body)),
+            request=UpstreamRequest("POST", route.platform.chat_path, dumped(body)),
             answer=lambda body, reply: read_answer(body, reply, dialect),
             reader=lambda reply: OpenAIReader(reply, shows_usage=shows_usage, dialect=dialect),
             chunks=as_chunks,
@@ -64,7 +64,7 @@ class OpenAI(OpenAIMedia):
         """The client's own body; floats and base64 are answered as they come."""
         body = {**asked, "model": route.upstream_model}
         return Described(
-            UpstreamRequest("POST", "/embeddings", orjson.dumps(body)),
+            UpstreamRequest("POST", "/embeddings", dumped(body)),
             lambda body: self._embeddings(body, route.model),
         )
 

@@ -6,7 +6,7 @@ openai-responses §1, §3, §4 (OpenAI's API document, Nov 2026).
 
 import orjson
 
-from gateway.protocols.base import loads, without_chunks
+from gateway.protocols.base import dumped, loads, without_chunks
 from gateway.protocols.openai_errors import failure_in
 from gateway.shapes import (
     Answer,
@@ -28,7 +28,7 @@ def relayed(native: Native, route: Route) -> Exchange:
     """The client's own request, under the upstream's model name."""
     body = {**native.body, "model": route.upstream_model}
     return Exchange(
-        request=UpstreamRequest("POST", "/responses", orjson.dumps(body)),
+        request=UpstreamRequest("POST", "/responses", dumped(body)),
         answer=_whole,
         reader=lambda _reply: Observer(),
         chunks=without_chunks,

@@ -84,6 +84,7 @@ class OpenAIReader:
         self._open: set[int] = set()  # choices that have begun and not finished
         self._closed: set[int] = set()
         self._calls: dict[tuple[int, int], dict[str, Any]] = {}  # first fragment by choice, call
+        self._moved: dict[tuple[int, int], int] = {}  # calls that have another index with us
         self._codes = dialect.error_codes
         self._keeps = dialect.replay_reasoning != "never"
         self._thoughts: dict[int, list[str]] = {}  # by choice, where they must come back
@@ -213,9 +214,11 @@ class OpenAIReader:
 
     def _tool_call(self, choice: int, position: int, call: dict[str, Json]) -> None:
         """Give a fragment its index, and say id, type and name once, as SDKs add fragments up."""
+        function = call.get("function") or {}
         if call.get("index") is None:
             call["index"] = self._index_of_call(choice, position, call.get("id"))
-        function = call.get("function") or {}
+        else:
+            call["index"] = self._index_here(choice, call, function)
         self.text_length += _size(function.get("arguments") or "")
         first = self._calls.get((choice, call["index"]))
         if first is None:
@@ -230,6 +233,17 @@ class OpenAIReader:
             call.pop("type", None)
             if function.get("name") == first["name"]:
                 function.pop("name", None)
+
+    def _index_here(self, choice: int, call: dict[str, Json], function: dict[str, Json]) -> int:
+        """The call's number among ours: some platforms begin another one under the same index."""
+        theirs: int = call["index"]
+        ours = self._moved.get((choice, theirs), theirs)
+        first = self._calls.get((choice, ours))
+        is_other = first is not None and call.get("id") and first["id"] not in (None, call["id"])
+        if is_other and function.get("name"):
+            ours = 1 + max(number for of, number in self._calls if of == choice)
+            self._moved[choice, theirs] = ours
+        return ours
 
     def _index_of_call(self, choice: int, position: int, id: str | None) -> int:
         known = [number for (of, number) in self._calls if of == choice]
