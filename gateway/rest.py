@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
 from adrf.views import APIView
 from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -18,6 +19,9 @@ from typing_extensions import override
 
 from gateway.client import RawHeaders
 from gateway.errors import ApiError, explain, method_not_allowed, not_found
+from gateway.faces.anthropic import AnthropicFace
+from gateway.faces.gemini import GeminiFace
+from gateway.faces.model_lists import shape_for
 from gateway.models import Outcome
 from gateway.runtime import Gateway
 from gateway.usage.entry import Entry
@@ -107,7 +111,7 @@ class UnknownPath(GatewayView):
 
 
 def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's exception handler: every failure as OpenAI's error object."""
+    """DRF's exception handler: every failure in the client's own shape."""
     explained = explain(_translated(error, context))
     view = context.get("view")
     entry = getattr(view, "entry", None)
@@ -115,7 +119,20 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
         view.error = explained
     if explained.code == "internal_error":
         logger.error("Request %s failed", entry.id if entry else "?", exc_info=error)
-    return Response(explained.body(), status=explained.status, headers=explained.headers)
+    body = _in_the_clients_words(explained, context["request"])
+    return Response(body, status=explained.status, headers=explained.headers)
+
+
+def _in_the_clients_words(error: ApiError, request: Request) -> dict[str, Any]:
+    """The error's body for whoever asks, as far as path and headers tell."""
+    shape = shape_for(request.headers, beta="/v1beta/" in request.path)
+    if "/v1/messages" in request.path:
+        shape = "anthropic"
+    if shape == "openai":
+        return error.body()
+    face = AnthropicFace() if shape == "anthropic" else GeminiFace("", "")
+    said: dict[str, Any] = orjson.loads(face.error(error))
+    return said
 
 
 def _translated(error: Exception, context: dict[str, Any]) -> Exception:

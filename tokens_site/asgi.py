@@ -22,7 +22,7 @@ from gateway.watch import Receive  # noqa: E402
 
 # Empty, dot and encoded parts, back slashes, control characters: paths that two programs read in
 # two ways. A model's id may hold an encoded slash (org%2Fname), which SDKs send.
-_ODD = re.compile(rb"//|/\.\.?(?:/|$)|%5c|%2e|%00|[\\\x00-\x1f]", re.IGNORECASE)
+_ODD = re.compile(rb"//|/\.\.?(?:/|$)|%5c|%2e|%[01][0-9a-f]|%7f|[\\\x00-\x1f]", re.IGNORECASE)
 _SLASH = re.compile(rb"%2f", re.IGNORECASE)
 _MODEL = re.compile(rb"/(?:[^/%]+/)?v1(?:beta)?/models/.")
 
