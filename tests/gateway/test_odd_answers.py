@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
