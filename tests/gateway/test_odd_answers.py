@@ -8,7 +8,7 @@ import pytest
 
 from platforms.models import CatalogueVersion, ModelMapping, Platform
 from tests.gateway.conftest import SECRET, Site
-from tests.upstreams import answer, chunk, completion, sse, stream
+from tests.upstreams import answer, chunk, completion, raw, sse, stream
 
 HI = [{"role": "user", "content": "Hi"}]
 MESSAGE = {"model": "m-1", "max_tokens": 9, "messages": HI}
@@ -295,7 +295,7 @@ async def test_two_calls_under_one_index_are_two_calls(site: Site) -> None:
 
 async def test_counting_ends_when_the_client_leaves(site: Site) -> None:
     await speaks(site, "anthropic")
-    site.upstream.default = stream(b"", hang=True)
+    site.upstream.default = raw(b"", hang=True)
 
     with pytest.raises(httpx.ReadTimeout):
         await site.client.post(
