@@ -48,7 +48,16 @@ _STATE = [
     *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
 ]
 # "developer" is OpenAI's word alone; "system" is understood everywhere and means the same.
-_USUAL: Mapping[str, Json] = {"system_role": "system", "max_tokens_field": "max_tokens"}
+_USUAL: Mapping[str, Json] = {
+    "system_role": "system",
+    "max_tokens_field": "max_tokens",
+    "replay_reasoning": "never",
+}
+_OPENAI: Mapping[str, Json] = {
+    "max_tokens_field": "max_completion_tokens",
+    "replay_reasoning": "never",
+    "responses": True,
+}
 _NEWER: Mapping[str, Json] = {**_USUAL, "max_tokens_field": "max_completion_tokens"}
 # Models that think between tool calls want their thoughts back, and others take no notice of them.
 # Documented by DeepSeek, Moonshot, Zhipu, MiniMax; from memory for services that host such models.
@@ -79,7 +88,7 @@ _ALL = (
         "OpenAI",
         "https://api.openai.com/v1",
         "Organisation and project: extra headers OpenAI-Organization and OpenAI-Project.",
-        rules={"max_tokens_field": "max_completion_tokens", "responses": True},
+        rules=_OPENAI,
     ),
     Preset(
         "azure-openai",
@@ -87,7 +96,7 @@ _ALL = (
         "https://{resource}.openai.azure.com/openai/v1",
         "Put your resource's name into the base URL; “model” is the name of a deployment.",
         auth_style="api-key",
-        rules={"max_tokens_field": "max_completion_tokens", "responses": True},
+        rules=_OPENAI,
     ),
     Preset(
         "bedrock",
@@ -143,7 +152,7 @@ _ALL = (
         "https://api.x.ai/v1",
         "The list of models leaves out some that are served.",
         protocol="xai",
-        rules={"responses": True},
+        rules={"responses": True, "replay_reasoning": "never"},
     ),
     Preset(
         "deepseek",
@@ -151,7 +160,12 @@ _ALL = (
         "https://api.deepseek.com",
         "Thinks by default; in turns with tools it wants reasoning_content back. "
         "402 means no balance.",
-        rules={**_THINKERS, "efforts": ["low", "high", "max"], "json_schema": "json_object"},
+        rules={
+            **_THINKERS,
+            "reasoning_in": "thinking_and_effort",
+            "efforts": ["low", "high", "max"],
+            "json_schema": "json_object",
+        },
     ),
     *_regions(
         Preset(
@@ -286,7 +300,11 @@ _ALL = (
         "Baidu Qianfan",
         "https://qianfan.baidubce.com/v2",  # from memory
         "Keys begin with bce-v3/; an application may be named by the extra header appid.",
-        rules={"system_role": "system", "reasoning_in": "enable_thinking"},  # from memory
+        rules={  # from memory
+            "system_role": "system",
+            "reasoning_in": "enable_thinking",
+            "replay_reasoning": "never",
+        },
     ),
     *_regions(
         Preset(
@@ -336,7 +354,12 @@ _ALL = (
         "Groq",
         "https://api.groq.com/openai/v1",
         "One answer per call (n is 1); no logprobs.",
-        rules={"drop_params": _STATE, "n_max": 1, "efforts": ["none", "low", "medium", "high"]},
+        rules={
+            "drop_params": _STATE,
+            "n_max": 1,
+            "efforts": ["none", "low", "medium", "high"],
+            "replay_reasoning": "never",
+        },
     ),
     Preset(
         "together",

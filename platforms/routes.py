@@ -104,20 +104,23 @@ class Dialect:
     reasoning_in: Literal[
         "reasoning_effort",
         "thinking",
+        "thinking_and_effort",
         "enable_thinking",
         "reasoning",
         "chat_template_kwargs",
         "never",
     ] = "reasoning_effort"
-    """Where `reasoning_effort` goes: as it is, `thinking: {"type"}`, `enable_thinking`,
+    """Where `reasoning_effort` goes: as it is, `thinking: {"type"}`, that and the effort beside it,
+    `enable_thinking`,
     `reasoning: {"effort"}`, `chat_template_kwargs: {"enable_thinking"}`, or nowhere."""
     efforts: tuple[Effort, ...] = ()
     """The efforts that the platform knows; others become the nearest. (): all."""
     reasoning_out: Literal["", "think"] = ""
     """`think`: reasoning stands in the content as `<think>…</think>`. `reasoning_content`,
     `reasoning` and lists of typed parts are understood without being told."""
-    replay_reasoning: Literal["never", "tool_turns", "always"] = "never"
-    """When the platform wants `reasoning_content` back in assistant messages."""
+    replay_reasoning: Literal["", "never", "tool_turns", "always"] = ""
+    """When the platform wants `reasoning_content` back in assistant messages; "": it gets what the
+    client brings."""
     json_schema: Literal["native", "json_object", "prompt"] = "native"
     """How `response_format: json_schema` is said: as it is, as `json_object` with the schema in
     the system's words, or by these words alone."""

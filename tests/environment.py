@@ -10,6 +10,6 @@ for name in [name for name in os.environ if name.startswith("TOKENS_") and "_TES
     del os.environ[name]
 os.environ["TOKENS_DATA_DIR"] = _folder.name
 os.environ["DATABASE_URL"] = f"sqlite:///{_folder.name}/tokens.sqlite3"
-# How long an example takes says more of the machine, where tests run side by side, than of the code.
+# How long an example takes says more of the machine than of the code.
 settings.register_profile("tokens", deadline=None)
 settings.load_profile("tokens")

@@ -16,7 +16,7 @@ FILES = [
 BOUND = 300
 LARGER = {
     "gateway/protocols/anthropic.py": 400,  # one wire, what is said to it
-    "gateway/protocols/anthropic_stream.py": 400,  # and what it answers
+    "gateway/protocols/anthropic_stream.py": 420,  # and what it answers
     "gateway/protocols/gemini_chat.py": 400,
     "gateway/protocols/gemini_stream.py": 450,
     "gateway/faces/anthropic.py": 330,  # one request, all of it
@@ -24,10 +24,11 @@ LARGER = {
     "gateway/faces/responses.py": 440,  # one request, all of it
     "gateway/faces/responses_stream.py": 450,  # thirty kinds of events, in order
     "gateway/faces/gemini_stream.py": 320,  # whole answers and streams, which must agree
-    "gateway/protocols/openai_stream.py": 330,  # whole answers and streams, which must agree
+    "gateway/protocols/openai_stream.py": 350,  # whole answers and streams, which must agree
+    "gateway/protocols/dialect.py": 320,  # all rules, one small function each
     "gateway/protocols/gemini.py": 400,  # one wire, both directions
     "platforms/models.py": 400,  # three models whose fields carry their help
-    "platforms/presets.py": 460,  # data
+    "platforms/presets.py": 480,  # data
 }
 SCREEN = 60
 FORBIDDEN = {"utils", "helpers", "common", "core", "misc", "manager", "service"}

@@ -17,12 +17,10 @@ from gateway.protocols.base import (
     FOREIGN,
     NO_FILM,
     UNSENT,
-    film_facts,
     loads,
     refined,
     refuse_mask,
     refuse_options,
-    shape_of,
     without,
 )
 from gateway.protocols.openai import OpenAI
@@ -33,6 +31,7 @@ from gateway.protocols.openai_media import (
     picture,
     status_of,
 )
+from gateway.protocols.sizes import film_facts, shape_of
 from gateway.shapes import Codes, Failure, FailureKind, Json, UpstreamRequest, Usage
 from platforms.routes import PlatformSpec, Route
 

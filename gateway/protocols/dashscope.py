@@ -20,16 +20,15 @@ from gateway.protocols.base import (
     NO_FILM,
     UNSENT,
     loads,
-    pixels,
     refined,
     refuse_mask,
     refuse_options,
-    shape_of,
     without,
 )
 from gateway.protocols.dashscope_answers import KINDS, STATUSES, film, pictures
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_media import failure_of, id_of, status_of
+from gateway.protocols.sizes import pixels, shape_of
 from gateway.shapes import Codes, Failure, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 

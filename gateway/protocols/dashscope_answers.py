@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.jobs import Progress, Result, Status
-from gateway.protocols.base import film_facts, pixels, refined
+from gateway.protocols.base import refined
 from gateway.protocols.openai_media import failure_of
+from gateway.protocols.sizes import film_facts, pixels
 from gateway.shapes import Failure, FailureKind, Json, Usage
 
 STATUSES: Mapping[str, Status] = {

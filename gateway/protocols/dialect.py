@@ -20,11 +20,13 @@ _MAX_TOKENS = ("max_tokens", "max_completion_tokens")
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _OWN = {
     "thinking": "thinking",
+    "thinking_and_effort": "thinking",
     "enable_thinking": "enable_thinking",
     "reasoning": "reasoning",
     "chat_template_kwargs": "chat_template_kwargs",
 }
 """Where `reasoning_effort` goes, by the dialect's `reasoning_in`."""
+_CAN_BE_OFF = ("thinking", "thinking_and_effort", "enable_thinking", "chat_template_kwargs")
 _OURS = ("reasoning_content", "reasoning", "reasoning_details")
 """What answers say of reasoning, so that clients may bring it back."""
 _ONLY_JSON = "Answer with one JSON object and with nothing else."
@@ -123,6 +125,8 @@ def _stream_usage(said: Said) -> None:
 def _efforts(said: Said) -> None:
     """The nearest effort that the platform knows; of two as near, the one nearer to `high`."""
     effort, known = said.body.get("reasoning_effort"), said.dialect.efforts
+    if effort == "none" and said.dialect.reasoning_in in _CAN_BE_OFF:
+        return
     if effort in _EFFORTS and effort not in known:
         place, high = _EFFORTS.index(effort), _EFFORTS.index("high")
         said.body["reasoning_effort"] = min(
@@ -143,6 +147,12 @@ def _reasoning_in(said: Said) -> None:
     own = _OWN.get(where)
     given = said.body.get(own) if own else None
     thinks = effort != "none"
+    if where == "thinking_and_effort":
+        if not thinks:
+            said.body.pop("reasoning_effort")
+        if given is None:
+            said.body["thinking"] = {"type": "enabled" if thinks else "disabled"}
+        return
     if own is None or (given is not None and where != "chat_template_kwargs"):
         said.drop("reasoning_effort")
         return
@@ -236,8 +246,8 @@ def _n_max(said: Said) -> None:
 Rule = Callable[[Said], None]
 RULES: tuple[tuple[Rule, Callable[[Dialect], bool]], ...] = (
     (_stream_usage, lambda dialect: True),
-    (_own_blocks, lambda dialect: dialect == PLAIN),
-    (_replayed, lambda dialect: dialect != PLAIN),
+    (_own_blocks, lambda dialect: not dialect.replay_reasoning),
+    (_replayed, lambda dialect: bool(dialect.replay_reasoning)),
     (_system_role, lambda dialect: bool(dialect.system_role)),
     (_fixed_sampling, lambda dialect: bool(dialect.fixed_sampling_models)),
     (_n_max, lambda dialect: bool(dialect.n_max)),

@@ -16,16 +16,14 @@ from gateway.protocols.base import (
     FOREIGN,
     kind_of,
     loads,
-    nearest_ratio,
-    pixels,
     refuse,
     refuse_mask,
     refuse_options,
-    shape_of,
     without,
 )
 from gateway.protocols.gemini_chat import GeminiChat
 from gateway.protocols.gemini_stream import read_usage
+from gateway.protocols.sizes import nearest_ratio, pixels, shape_of
 from gateway.shapes import Codes, Failure, FailureKind, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 

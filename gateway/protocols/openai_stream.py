@@ -26,6 +26,10 @@ _FOREIGN_REASONS = {
 }
 
 
+WANTED_BACK = ("tool_turns", "always")
+"""What `Dialect.replay_reasoning` says of platforms that want reasoning back."""
+
+
 def read_answer(body: bytes, reply: Reply, dialect: Dialect = PLAIN) -> Answer:
     """A whole answer in OpenAI's own shape. Raises Failure."""
     try:
@@ -55,7 +59,7 @@ def read_answer(body: bytes, reply: Reply, dialect: Dialect = PLAIN) -> Answer:
         message.setdefault("content", None)
         message.setdefault("refusal", None)
         text_length += _text_length(message)
-        if dialect.replay_reasoning != "never":
+        if dialect.replay_reasoning in WANTED_BACK:
             recall |= recalled(message.get("tool_calls"), message.get("reasoning_content"))
     completion["id"] = reply.id
     completion["object"] = "chat.completion"
@@ -86,7 +90,7 @@ class OpenAIReader:
         self._calls: dict[tuple[int, int], dict[str, Any]] = {}  # first fragment by choice, call
         self._moved: dict[tuple[int, int], int] = {}  # calls that have another index with us
         self._codes = dialect.error_codes
-        self._keeps = dialect.replay_reasoning != "never"
+        self._keeps = dialect.replay_reasoning in WANTED_BACK
         self._thoughts: dict[int, list[str]] = {}  # by choice, where they must come back
         self._splits: dict[int, Thinking] | None = {} if dialect.reasoning_out == "think" else None
 

@@ -13,17 +13,7 @@ from typing_extensions import override
 from gateway.bodies import Embedded, json_body
 from gateway.errors import BadRequest
 from gateway.jobs import Images, JobKind, Plan, Progress, Result, Status, Video
-from gateway.protocols.base import (
-    NO_FILM,
-    loads,
-    nearest_ratio,
-    pixels,
-    refuse,
-    refuse_mask,
-    refuse_options,
-    shape_of,
-    without,
-)
+from gateway.protocols.base import NO_FILM, loads, refuse, refuse_mask, refuse_options, without
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_media import (
     failure_of,
@@ -33,6 +23,7 @@ from gateway.protocols.openai_media import (
     picture,
     status_of,
 )
+from gateway.protocols.sizes import nearest_ratio, pixels, shape_of
 from gateway.shapes import Failure, Json, UpstreamRequest, Usage
 from platforms.routes import PlatformSpec, Route
 

@@ -84,6 +84,24 @@ THINKS: dict[str, Any] = {"reasoning_in": "thinking"}
             ["reasoning_effort"],
         ),
         (
+            {"reasoning_in": "thinking_and_effort", "efforts": ("low", "high")},
+            {"reasoning_effort": "none"},
+            {"thinking": {"type": "disabled"}},
+            [],
+        ),
+        (
+            {"reasoning_in": "thinking_and_effort", "efforts": ("low", "high")},
+            {"reasoning_effort": "minimal"},
+            {"reasoning_effort": "low", "thinking": {"type": "enabled"}},
+            [],
+        ),
+        (
+            {"reasoning_in": "thinking_and_effort"},
+            {"reasoning_effort": "none", "thinking": {"type": "auto"}},
+            {"thinking": {"type": "auto"}},
+            [],
+        ),
+        (
             {"reasoning_in": "enable_thinking"},
             {"reasoning_effort": "none"},
             {"enable_thinking": False},
@@ -220,7 +238,8 @@ SIGNED = [{**CALLS[0], "extra_content": {"google": {}}}]
     ("rules", "turn", "kept"),
     [
         ({}, TURN, {"role": "assistant", "content": "x", "reasoning_content": "hm"}),
-        ({"n_max": 4}, TURN, {"role": "assistant", "content": "x"}),
+        ({"n_max": 4}, TURN, {"role": "assistant", "content": "x", "reasoning_content": "hm"}),
+        ({"replay_reasoning": "never"}, TURN, {"role": "assistant", "content": "x"}),
         ({"replay_reasoning": "tool_turns"}, TURN, {"role": "assistant", "content": "x"}),
         (
             {"replay_reasoning": "always"},
@@ -259,8 +278,8 @@ SIGNED = [{**CALLS[0], "extra_content": {"google": {}}}]
             {"role": "assistant", "content": "<think>hm</think>x"},
         ),
         (
-            {"n_max": 4},
-            {"role": "assistant", "tool_calls": SIGNED},
+            {"replay_reasoning": "never"},
+            {"role": "assistant", "tool_calls": SIGNED, "extra_content": {}, "images": []},
             {"role": "assistant", "tool_calls": CALLS},
         ),
     ],
@@ -306,7 +325,7 @@ def test_a_plain_dialect_sends_the_clients_own_bytes(extra: dict[str, Any]) -> N
         system_role=st.sampled_from(["", "system", "developer"]),
         reasoning_in=st.sampled_from(["reasoning_effort", "thinking", "reasoning", "never"]),
         json_schema=st.sampled_from(["native", "json_object", "prompt"]),
-        replay_reasoning=st.sampled_from(["never", "tool_turns", "always"]),
+        replay_reasoning=st.sampled_from(["", "never", "tool_turns", "always"]),
         n_max=st.integers(0, 3),
     ),
     st.fixed_dictionaries(
