@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import orjson
 
-from gateway import parts, relay
+from gateway import relay
 from gateway.admission import admitted
 from gateway.attempts import following, scrub, send, tries
 from gateway.client import Client
@@ -25,23 +25,21 @@ from gateway.shapes import (
     Chat,
     Exchange,
     Failure,
-    Native,
     Recalled,
     Reply,
     Usage,
     usage_object,
 )
+from gateway.translation import chat_for, native, said
 from gateway.usage import estimate
 from gateway.usage.entry import Entry
 from gateway.watch import Watch
 from gateway.wires import UpstreamResponse
-from licences.holders import Holder
 from platforms.routes import CredentialSpec, Route
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_PASSED_ON = (b"anthropic-version", b"anthropic-beta")
 _LISTED = 2000  # bytes of the header that names what was dropped
 
 
@@ -58,7 +56,7 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
         exchange = protocol.relay(native(client, face, asked), route)
     else:
         chat = await chat_for(gateway, client, entry.caller, face, asked, route)
-        exchange = protocol.chat(chat, route)
+        exchange = said(face, protocol.chat, chat, route)
     reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)
     call = _Call(gateway, client, entry, face, asked, chat, route, exchange, reply)
     try:
@@ -67,39 +65,6 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
         if entry.credential is not None:
             scrub(failure, entry.credential)
         raise
-
-
-def native(client: Client, face: Face, asked: Asked) -> Native:
-    """The request for a platform that speaks the client's own language."""
-    headers: dict[str, str] = {}
-    for name, value in client.headers:
-        if name in _PASSED_ON:
-            key, more = name.decode("latin-1"), value.decode("latin-1")
-            headers[key] = f"{headers[key]},{more}" if key in headers else more
-    return Native(face.wire, asked.body, asked.stream, headers)
-
-
-async def chat_for(
-    gateway: Gateway, client: Client, holder: Holder, face: Face, asked: Asked, route: Route
-) -> Chat:
-    """The request in OpenAI's shape, with all that this platform wants of it."""
-    chat = face.chat(asked)
-    protocol = PROTOCOLS[route.platform.protocol]
-
-    def takes(url: str) -> bool:
-        return protocol.takes_address(url, route)
-
-    if parts.are_to_be_fetched(chat, takes):
-        limit = gateway.settings.max_chat_body
-        try:
-            async with Watch(client.receive, total_s=parts.FETCH_S) as watch:
-                with watch.translated():
-                    await parts.take(chat, gateway.media.fetcher, limit, takes)
-        except Failure:  # the time-out
-            raise parts.too_slow() from None
-    if protocol.recalls(route):
-        await gateway.recall.restore(holder.id, route.platform.id, chat)
-    return chat
 
 
 class _Call:

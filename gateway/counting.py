@@ -3,7 +3,6 @@
 import orjson
 
 from gateway.admission import admitted
-from gateway.call import chat_for, native
 from gateway.client import Client
 from gateway.faces import Asked, Face
 from gateway.models import Outcome
@@ -11,6 +10,7 @@ from gateway.once import once
 from gateway.protocols import PROTOCOLS
 from gateway.runtime import Gateway
 from gateway.shapes import Described, Json
+from gateway.translation import chat_for, native, said
 from gateway.usage import estimate
 from gateway.usage.entry import Entry
 from gateway.watch import Watch
@@ -32,7 +32,7 @@ async def count(
         answer = await _asked(gateway, client, entry, route, described)
     else:
         chat = await chat_for(gateway, client, entry.caller, face, asked, route)
-        if (counted := protocol.count(chat, route)) is not None:
+        if (counted := said(face, protocol.count, chat, route)) is not None:
             tokens = await _asked(gateway, client, entry, route, counted)
             answer = {name: tokens["tokens"]}
         else:

@@ -340,3 +340,14 @@ async def test_what_is_not_there_is_told_in_the_clients_shape(
         assert (error["type"], error["error"]["type"]) == ("error", "not_found_error")
     else:
         assert error["error"]["code"] == "model_not_found"
+
+
+async def test_a_field_that_only_the_chat_has_is_said_to_be_there(site: Site) -> None:
+    await speaks(site, "anthropic")
+    body = {**CONTENTS, "generationConfig": {"candidateCount": 2}}
+
+    response = await post(site, "/acme/v1beta/models/m:generateContent", body)
+
+    assert response.status_code == 400
+    assert "named as in OpenAI's chat" in response.json()["error"]["message"]
+    assert "named as" not in (await site.chat(n=2)).text
