@@ -1,6 +1,7 @@
 """Anthropic's wire: what a chat becomes there, and what its answers and streams become here."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gateway.faces import openai as face
 from gateway.protocols.anthropic import DROPPED, REFUSED, Anthropic, dropped, family
 from gateway.protocols.anthropic_stream import ERRORS, FINISH_REASONS, AnthropicReader
 from gateway.shapes import Exchange, Failure, Reply, Usage
-from platforms.routes import FREE, Route
+from platforms.routes import FREE, PLAIN, Route
 from tests import openai_schema
 from tests.gateway.protocols.test_openai import PLATFORM
 
@@ -940,3 +941,28 @@ def test_model_names() -> None:
     assert anthropic.model_names(orjson.dumps(body)) == ["claude-x", "claude-y"]
     with pytest.raises(Failure):
         anthropic.model_names(b"{}")
+
+
+@pytest.mark.parametrize(
+    ("version", "model", "sent", "left_out"),
+    [
+        ("", "claude-sonnet-4-5", "2023-06-01", ()),
+        ("2023-06-01", "claude-sonnet-4-5", "2023-06-01", ()),
+        ("2026-10-21", "claude-sonnet-4-5", "2026-10-21", ("temperature", "top_p")),
+        ("", "claude-opus-4-7", "2023-06-01", ("temperature", "top_p")),
+    ],
+)
+def test_both_versions_of_the_api_are_spoken(
+    version: str, model: str, sent: str, left_out: tuple[str, ...]
+) -> None:
+    dialect = replace(PLAIN, api_version=version)
+    where = Route(PLATFORM, "public", model, "chat", FREE, dialect)
+    chat = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+
+    exchange = Anthropic().chat({**chat, "temperature": 0.5, "top_p": 0.9}, where)
+
+    assert exchange.request.headers == (("anthropic-version", sent),)
+    assert exchange.dropped == left_out
+    assert isinstance(exchange.request.body, bytes)
+    said = orjson.loads(exchange.request.body)
+    assert {"temperature", "top_p"} - said.keys() == set(left_out)
