@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from google.auth import crypt, jwt
 
 from gateway.shapes import Failure, FailureKind, Headers
 from gateway.wires import ERRORS, Wire
@@ -160,6 +159,8 @@ def _assertion(account: service_account.ServiceAccount) -> str:
     now = int(datetime.now(UTC).timestamp())
     wanted = {"iss": account.email, "aud": account.token_uri, "scope": SCOPE}
     claims = {**wanted, "iat": now, "exp": now + int(_LIFE_S)}
+    from google.auth import crypt, jwt  # 3 MB for those who have no such account
+
     signer = crypt.RSASigner(account.key, account.key_id)  # type: ignore[no-untyped-call]
     signed: bytes = jwt.encode(signer, claims)  # type: ignore[no-untyped-call]
     return signed.decode("ascii")
