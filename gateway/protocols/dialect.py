@@ -50,6 +50,7 @@ class Said:
 
     def replace(self, old: str, new: str, value: Json) -> None:
         """Say a field by another name, in its place: prompt caches depend on the order."""
+        self.body.pop(new, None)  # a null, or it would not be said anew
         items = ((new, value) if key == old else (key, one) for key, one in self.body.items())
         self.body = dict(items)
 
@@ -75,13 +76,13 @@ def _max_tokens(said: Said) -> None:
     right = said.dialect.max_tokens_field
     [wrong] = [name for name in _MAX_TOKENS if name != right]
     if said.body.get(right) is None and said.body.get(wrong) is not None:
-        said.body.pop(right, None)
         said.replace(wrong, right, said.body[wrong])
     else:
         said.body.pop(wrong, None)
 
 
 def _ranges(said: Said) -> None:
+    """Moved to the nearer end, and not reported: nothing is left out."""
     for name, bounds in (
         ("temperature", said.dialect.temperature_range),
         ("top_p", said.dialect.top_p_range),
@@ -92,8 +93,8 @@ def _ranges(said: Said) -> None:
 
 
 def _fixed_sampling(said: Said) -> None:
-    model = said.model.lower()
-    if not any(fnmatchcase(model, pattern) for pattern in said.dialect.fixed_sampling_models):
+    model, patterns = said.model.lower(), said.dialect.fixed_sampling_models
+    if not any(fnmatchcase(model, pattern.lower()) for pattern in patterns):
         return
     for name in _SAMPLING:
         said.drop(name)
@@ -140,9 +141,13 @@ def _efforts(said: Said) -> None:
 
 
 def _reasoning_in(said: Said) -> None:
-    """`reasoning_effort` in the platform's own words; a client that says those itself knows."""
+    """`reasoning_effort` in the platform's own words; a client that says those itself knows.
+
+    Where these say on and off alone, an effort is reported as dropped: how much is lost.
+    """
     effort, where = said.body.get("reasoning_effort"), said.dialect.reasoning_in
     if effort is None:
+        said.body.pop("reasoning_effort", None)  # null or not, the platform may not know the field
         return
     own = _OWN.get(where)
     given = said.body.get(own) if own else None
@@ -153,18 +158,22 @@ def _reasoning_in(said: Said) -> None:
         if given is None:
             said.body["thinking"] = {"type": "enabled" if thinks else "disabled"}
         return
-    if own is None or (given is not None and where != "chat_template_kwargs"):
+    if where == "chat_template_kwargs" and type(given) is dict:  # others of the template's
+        said.body["chat_template_kwargs"] = {"enable_thinking": thinks, **given}
+        del said.body["reasoning_effort"]
+        if thinks or "enable_thinking" in given:
+            said.dropped.append("reasoning_effort")
+        return
+    if own is None or given is not None:
         said.drop("reasoning_effort")
         return
-    value: Json = thinks
-    if where == "thinking":
-        value = {"type": "enabled" if thinks else "disabled"}
-    elif where == "reasoning":
-        value = {"effort": effort}
-    elif where == "chat_template_kwargs":
-        value = {"enable_thinking": thinks, **(given or {})}
-        said.body.pop(own, None)
-    said.replace("reasoning_effort", own, value)
+    words: dict[str, Json] = {
+        "thinking": {"type": "enabled" if thinks else "disabled"},
+        "enable_thinking": thinks,
+        "reasoning": {"effort": effort},
+        "chat_template_kwargs": {"enable_thinking": thinks},
+    }
+    said.replace("reasoning_effort", own, words[own])
     if thinks and where != "reasoning":
         said.dropped.append("reasoning_effort")  # how much is not said, only that
 
@@ -183,7 +192,7 @@ def _replayed(said: Said) -> None:
             message = {key: value for key, value in message.items() if key not in names}
             if said.dialect.reasoning_out == "think" and type(message.get("content")) is not list:
                 _think_again(message)
-            if when == "never" and message.get("tool_calls"):
+            if when == "never" and type(message.get("tool_calls")) is list:
                 message["tool_calls"] = [_bare(call) for call in message["tool_calls"]]
         messages.append(message)
     said.body["messages"] = messages
@@ -191,17 +200,20 @@ def _replayed(said: Said) -> None:
 
 def _think_again(message: dict[str, Json]) -> None:
     """Reasoning back into the content, where the platform itself puts it."""
-    if thought := message.pop("reasoning_content", None):
+    thought = message.pop("reasoning_content", None)
+    if isinstance(thought, str) and thought:
         message["content"] = f"<think>{thought}</think>{message.get('content') or ''}"
 
 
 def _own_blocks(said: Said) -> None:
-    """`thinking_blocks` are the gateway's own; nobody else's platform knows them."""
-    if any("thinking_blocks" in message for message in said.body["messages"]):
-        said.body["messages"] = [
-            {key: value for key, value in message.items() if key != "thinking_blocks"}
-            for message in said.body["messages"]
-        ]
+    """`thinking_blocks` are the gateway's own, so they go nowhere; all else passes as it came."""
+    for message in said.body["messages"]:
+        if "thinking_blocks" in message:
+            said.body["messages"] = [
+                {key: value for key, value in each.items() if key != "thinking_blocks"}
+                for each in said.body["messages"]
+            ]
+            return
 
 
 def _json_schema(said: Said) -> None:
@@ -220,7 +232,8 @@ def _json_schema(said: Said) -> None:
         said.body["response_format"] = {"type": "json_object"}
     else:
         del said.body["response_format"]
-    said.body["messages"] = _instructed(said.body["messages"], text)
+    role = said.dialect.system_role or "system"
+    said.body["messages"] = _instructed(said.body["messages"], text, role)
 
 
 def _tool_choice(said: Said) -> None:
@@ -228,10 +241,12 @@ def _tool_choice(said: Said) -> None:
     if choice is None:
         return
     form = choice if isinstance(choice, str) else "function"
+    if form == said.dialect.tool_choice_required:
+        form = "required"  # in the platform's own word
     if form not in takes and form == "auto":
         del said.body["tool_choice"]  # what it does by itself
     elif form not in takes:
-        _refuse("tool_choice", f"it takes {', '.join(takes)}")
+        _refuse("tool_choice", f"it takes {', '.join(takes)}" if takes else "it decides by itself")
     elif form == "required":
         said.body["tool_choice"] = said.dialect.tool_choice_required
 
@@ -283,8 +298,11 @@ def _bare(call: Json) -> Json:
     return {key: value for key, value in call.items() if key != "extra_content"}
 
 
-def _instructed(messages: list[dict[str, Json]], text: str) -> list[dict[str, Json]]:
-    """The messages with one more instruction, at the end of the first of the system's."""
+def _instructed(messages: list[dict[str, Json]], text: str, role: str) -> list[dict[str, Json]]:
+    """The messages with one more instruction, at the end of the first of the system's.
+
+    `role`: whose it is where there is none yet.
+    """
     for number, message in enumerate(messages):
         if message["role"] in ("system", "developer"):
             content = message["content"]
@@ -294,7 +312,7 @@ def _instructed(messages: list[dict[str, Json]], text: str) -> list[dict[str, Js
                 else [*content, {"type": "text", "text": text}]
             )
             return [*messages[:number], {**message, "content": more}, *messages[number + 1 :]]
-    return [{"role": "system", "content": text}, *messages]
+    return [{"role": role, "content": text}, *messages]
 
 
 def _refuse(name: str, why: str) -> None:

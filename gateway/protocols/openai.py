@@ -65,12 +65,12 @@ class OpenAI(OpenAIMedia):
         body = {**asked, "model": route.upstream_model}
         return Described(
             UpstreamRequest("POST", "/embeddings", dumped(body)),
-            lambda body: self._embeddings(body, route.model),
+            lambda body: self._embeddings(body, route),
         )
 
-    def _embeddings(self, body: bytes, model: str) -> tuple[dict[str, Json], Usage | None]:
+    def _embeddings(self, body: bytes, route: Route) -> tuple[dict[str, Json], Usage | None]:
         answer = loads(body)
-        if failure := failure_in(answer):
+        if failure := failure_in(answer, route.dialect.error_codes):
             raise failure
         rows = answer.get("data")
         if not isinstance(rows, list) or not rows:
@@ -81,7 +81,7 @@ class OpenAI(OpenAIMedia):
             row.setdefault("index", index)
             row["object"] = "embedding"
         answer["object"] = "list"
-        answer["model"] = model
+        answer["model"] = route.model
         return answer, read_usage(answer.get("usage"))
 
     @override

@@ -36,8 +36,14 @@ _STATUSES: dict[int, FailureKind] = {
     504: "timeout",
     529: "overloaded",
 }
+_BROKEN_OFF: dict[str, FailureKind] = {
+    "error": "broken",  # OpenRouter, Mistral
+    "network_error": "broken",  # Zhipu
+    "insufficient_system_resource": "overloaded",  # DeepSeek
+}
 _ANSWERS = ("choices", "data", "output", "id")
 """What a body has that is an answer, and no error's."""
+_FINE = (0, "0", 200, "200")  # codes that are no error's
 _MESSAGE_LENGTH = 2000  # characters of an upstream's message that are passed on
 
 
@@ -74,11 +80,14 @@ def failure_in(body: dict[str, Json], codes: Codes = ()) -> Failure | None:
     `{"error": …}`, and in an answer without choices a code and a message (SiliconFlow, old vLLM);
     and MiniMax's `base_resp`.
     """
-    base = body.get("base_resp")
-    if isinstance(base, dict) and base.get("status_code"):
-        body = {"code": base["status_code"], "message": base.get("status_msg")}
-    elif not body.get("error") and (
-        any(body.get(name) for name in _ANSWERS) or not body.get("message") or "code" not in body
+    if (
+        not _base_error(body)
+        and not body.get("error")
+        and (
+            any(body.get(name) for name in _ANSWERS)
+            or not (body.get("message") or body.get("msg"))
+            or (body.get("code", 0) in _FINE and body.get("object") != "error")
+        )
     ):
         return None
     message, kind_name, code, param = error_fields(orjson.dumps(body))
@@ -97,6 +106,12 @@ def failure_in(body: dict[str, Json], codes: Codes = ()) -> Failure | None:
     return Failure(kind, message or "The platform reported an error.", code=code, param=param)
 
 
+def broken_off(reason: str) -> Failure | None:
+    """The failure that a finish reason tells of: a cut must not look like the end of an answer."""
+    kind = _BROKEN_OFF.get(reason)
+    return Failure(kind, f"The platform broke its answer off: {reason}.") if kind else None
+
+
 def error_fields(body: bytes) -> tuple[str, str | None, str | None, str | None]:
     """Message, type, code and param of an error body, in the shapes that are about."""
     try:
@@ -110,6 +125,7 @@ def error_fields(body: bytes) -> tuple[str, str | None, str | None, str | None]:
         error = inner if isinstance(inner, dict) else {"message": inner}
     if not isinstance(error, dict):
         error = {"message": error}
+    error = _base_error(error) or error
     message = error.get("message") or error.get("detail") or error.get("msg") or ""
     if not isinstance(message, str):
         message = orjson.dumps(message).decode()
@@ -120,6 +136,14 @@ def error_fields(body: bytes) -> tuple[str, str | None, str | None, str | None]:
         str(code) if isinstance(code, str | int) and not isinstance(code, bool) else None,
         param if isinstance(param, str) else None,
     )
+
+
+def _base_error(body: dict[str, Json]) -> dict[str, Json] | None:
+    """MiniMax's error, if it is one: `base_resp` stands in good answers too, with code 0."""
+    base = body.get("base_resp")
+    if isinstance(base, dict) and base.get("status_code"):
+        return {"code": base["status_code"], "message": base.get("status_msg")}
+    return None
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

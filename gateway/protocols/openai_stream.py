@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gateway.protocols.base import kind_of
-from gateway.protocols.openai_errors import failure_in
+from gateway.protocols.openai_errors import broken_off, failure_in
 from gateway.protocols.openai_slips import inner_usage, put_right, reasoning, recalled, split
 from gateway.protocols.thinking import Thinking
 from gateway.shapes import Answer, Failure, Json, Recalled, Reply, Usage, usage_object
@@ -20,12 +20,11 @@ FINISH_REASONS = frozenset(("stop", "length", "tool_calls", "content_filter", "f
 _FOREIGN_REASONS = {
     "max_tokens": "length",
     "model_length": "length",  # Mistral
+    "model_context_window_exceeded": "length",  # Zhipu
     "sensitive": "content_filter",  # Zhipu
     "safety": "content_filter",
     "tool_use": "tool_calls",
 }
-
-
 WANTED_BACK = ("tool_turns", "always")
 """What `Dialect.replay_reasoning` says of platforms that want reasoning back."""
 
@@ -68,8 +67,9 @@ def read_answer(body: bytes, reply: Reply, dialect: Dialect = PLAIN) -> Answer:
     usage = read_usage(completion.get("usage") or inner_usage(completion))
     if usage is None:
         completion.pop("usage", None)
-    elif not completion.get("usage"):
-        completion["usage"] = usage_object(usage)
+    else:
+        told = completion.get("usage") or usage_object(usage)
+        completion["usage"] = {**told, "completion_tokens": usage.completion_tokens}
     return Answer(completion, usage, text_length, recall)
 
 
@@ -99,7 +99,7 @@ class OpenAIReader:
         if data.startswith(b"[DONE]"):
             self.done = True
             self.finished = bool(self._open or self._closed)
-            return []
+            return self._left()
         if not data:
             return []
         try:
@@ -108,14 +108,13 @@ class OpenAIReader:
             raise Failure("broken", f"An event of the platform is {kind_of(data)}.") from None
         if type(chunk) is not dict:
             raise Failure("broken", "An event of the platform is no JSON object.")
-        if "choices" not in chunk and (failure := failure_in(chunk, self._codes)):
+        choices = chunk.get("choices")
+        odd = not choices or "base_resp" in chunk or chunk.get("error")
+        if odd and (failure := failure_in(chunk, self._codes)):
             raise failure
-        if chunk.get("error"):
-            raise failure_in(chunk, self._codes) or Failure("broken", "The platform failed.")
-        if usage := chunk.pop("usage", None) or inner_usage(chunk):
+        if usage := chunk.pop("usage", None) or ("x_groq" in chunk and inner_usage(chunk)):
             self.usage = read_usage(usage) or self.usage
             self._raw_usage = usage
-        choices = chunk.get("choices")
         if not choices:
             # The usage chunk, or a preface without choices (Azure's prompt filter results), on
             # which consumers that look at choices[0] fail.
@@ -187,6 +186,20 @@ class OpenAIReader:
             self._open.discard(index)
             self._closed.add(index)
             self.finished = not self._open
+
+    def _left(self) -> list[dict[str, Json]]:
+        """What was held back of choices that nobody finishes, and what of them must come back."""
+        choices: list[Json] = []
+        for index in sorted(self._open):
+            delta: dict[str, Json] = {}
+            if self._splits is not None:
+                self._odd_content(index, delta, last=True)
+                self._rest_of_delta(index, delta)
+            if self._keeps:
+                self._recall(index)
+            if delta:
+                choices.append({"index": index, "delta": delta, "finish_reason": None})
+        return [self._chunk(choices)] if choices else []
 
     def _odd_content(self, index: int, delta: dict[str, Json], *, last: bool) -> None:
         """Content that is none, a list of parts, or has reasoning within."""
@@ -318,10 +331,10 @@ def _count(value: Json) -> int:
 
 
 def _finish_reason(reason: Json) -> str | None:
-    if reason is None:
-        return None
     if not isinstance(reason, str):
-        return "stop"
+        return None if reason is None else "stop"
+    if failure := broken_off(reason):
+        raise failure
     return reason if reason in FINISH_REASONS else _FOREIGN_REASONS.get(reason, "stop")
 
 

@@ -1,20 +1,31 @@
-"""Each rule of a dialect: what it changes in a request, and that nothing else changes."""
+"""Each rule of a dialect: what it changes in a request, and that nothing else changes.
 
+And the transcripts of answers that a rule is needed for, in `transcripts/openai/dialects`: the
+rules, the request, the upstream's bytes, and what comes of them.
+"""
+
+import contextlib
 import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import assume, given, strategies as st
 
+from gateway import sse
 from gateway.errors import BadRequest
+from gateway.faces.openai import read_chat
 from gateway.protocols.dialect import said
 from gateway.protocols.openai import OpenAI
+from gateway.shapes import Exchange, Failure, Usage
 from platforms.dialects import dialect_of
 from platforms.presets import PRESETS
 from platforms.routes import FREE, PLAIN, Dialect, Route
+from tests import openai_schema
 from tests.gateway.protocols.test_openai import PLATFORM
+from tests.gateway.protocols.test_transcripts import REPLY
 
 HELLO = [{"role": "user", "content": "Hello"}]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
@@ -43,6 +54,7 @@ def body(chat: dict[str, Any], model: str = "upstream", **rules: Any) -> tuple[A
 
 
 THINKS: dict[str, Any] = {"reasoning_in": "thinking"}
+OFF = {"thinking": {"type": "disabled"}}
 
 
 @pytest.mark.parametrize(
@@ -120,10 +132,25 @@ THINKS: dict[str, Any] = {"reasoning_in": "thinking"}
             [],
         ),
         ({"reasoning_in": "never"}, {"reasoning_effort": "low"}, {}, ["reasoning_effort"]),
+        (
+            {"reasoning_in": "chat_template_kwargs"},
+            {"reasoning_effort": "none", "chat_template_kwargs": {"enable_thinking": True}},
+            {"chat_template_kwargs": {"enable_thinking": True}},
+            ["reasoning_effort"],
+        ),
+        (
+            {"reasoning_in": "chat_template_kwargs"},
+            {"reasoning_effort": "low"},
+            {"chat_template_kwargs": {"enable_thinking": True}},
+            ["reasoning_effort"],
+        ),
+        (THINKS, {"reasoning_effort": "none", "thinking": None}, OFF, []),
         ({"reasoning_in": "never"}, {}, {}, []),
+        ({"reasoning_in": "never"}, {"reasoning_effort": None}, {}, []),
         ({"json_schema": "json_object"}, {"response_format": {"type": "text"}}, None, []),
         ({"tool_choices": ("none", "required")}, {"tool_choice": "auto"}, {}, []),
         ({"tool_choice_required": "any"}, {"tool_choice": "required"}, {"tool_choice": "any"}, []),
+        ({"tool_choice_required": "any"}, {"tool_choice": "any"}, {"tool_choice": "any"}, []),
         ({"tool_choice_required": "any"}, {"tool_choice": "auto"}, {"tool_choice": "auto"}, []),
         ({"n_max": 2}, {"n": 2}, {"n": 2}, []),
         ({"stream_usage": "always"}, {"stream": True, "stream_options": {}}, {"stream": True}, []),
@@ -160,10 +187,11 @@ def test_no_effort_becomes_none() -> None:
     assert found == {"reasoning_effort": "high"}
 
 
-def test_models_whose_sampling_is_fixed_are_not_told_of_it() -> None:
+@pytest.mark.parametrize("pattern", ["kimi-k*", "Kimi-K*"])
+def test_models_whose_sampling_is_fixed_are_not_told_of_it(pattern: str) -> None:
     chat = {"temperature": 1, "top_p": 1, "n": 1, "presence_penalty": 0, "seed": 4}
 
-    found, dropped = body(chat, "Kimi-K3", fixed_sampling_models=("kimi-k*",))
+    found, dropped = body(chat, "Kimi-K3", fixed_sampling_models=(pattern,))
 
     assert (found, dropped) == ({"seed": 4}, ["temperature", "top_p", "presence_penalty"])
 
@@ -216,6 +244,12 @@ def test_a_schema_is_said_in_words(messages: Any, instructed: Any, how: Any) -> 
     assert found.get("response_format") == (
         {"type": "json_object"} if how == "json_object" else None
     )
+
+
+def test_what_the_gateway_says_itself_stands_in_the_platforms_role() -> None:
+    found, _ = body({"response_format": SCHEMA}, json_schema="prompt", system_role="developer")
+
+    assert found["messages"] == [{"role": "developer", "content": FITS}, *HELLO]
 
 
 @pytest.mark.parametrize(("right", "wrong"), [("system", "developer"), ("developer", "system")])
@@ -354,6 +388,58 @@ def test_any_dialect_says_the_same_twice_and_leaves_the_chat_alone(
     assert given == before
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_plain_dialect_keeps_the_order_of_a_stream_too(stream: bool) -> None:
+    chat = {"stream": stream, "z": 1, "messages": HELLO, "model": "public", "a": 2}
+    asked = {"stream_options": {"include_usage": True}} if stream else {}
+
+    assert OpenAI().chat(chat, route()).request.body == orjson.dumps(
+        {"stream": stream, "z": 1, "messages": HELLO, "model": "upstream", "a": 2, **asked}
+    )
+
+
+ODD = (
+    st.none() | st.booleans() | st.integers(0, 2) | st.just("x") | st.just([1]) | st.just({"a": 1})
+)
+
+
+@given(
+    st.sampled_from([*PRESETS]),
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            (
+                *("max_tokens", "max_completion_tokens", "temperature", "top_p", "user"),
+                *("reasoning_effort", "thinking", "enable_thinking", "reasoning", "tool_choice"),
+                "chat_template_kwargs",
+            ),
+            ODD,
+        ),
+    ),
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            ("tool_calls", "reasoning_content", "reasoning", "thinking_blocks", "extra_content"),
+            ODD,
+        ),
+    ),
+    st.sampled_from(["thinking", "enable_thinking", "chat_template_kwargs", "reasoning"]),
+)
+def test_odd_values_are_passed_on_or_refused_by_name(
+    slug: str, chat: dict[str, Any], turn: dict[str, Any], where: Any
+) -> None:
+    dialect = replace(dialect_of(slug), reasoning_in=where, tool_choices=PLAIN.tool_choices)
+    messages = [*HELLO, {"role": "assistant", "content": "x", **turn}]
+    given = {"model": "public", "messages": messages, **chat}
+    before = copy.deepcopy(given)
+
+    with contextlib.suppress(BadRequest):
+        found, _ = said(given, Route(PLATFORM, "public", "upstream", "chat", FREE, dialect))
+        assert found["model"] == "upstream"
+
+    assert given == before
+
+
 MUCH: dict[str, Any] = {
     "model": "public",
     "messages": [
@@ -390,3 +476,96 @@ def test_every_presets_dialect_can_be_spoken(slug: str) -> None:
     told = {*MUCH} - {*sent} - {*exchange.dropped}
     # What was said otherwise, and hints to do what the platform does by itself.
     assert told <= {"max_completion_tokens", "response_format", "reasoning_effort", "tool_choice"}
+
+
+# --- transcripts ----------------------------------------------------------------------------------
+
+CASES = Path(__file__).parents[2] / "transcripts/openai/dialects"
+STREAMS = sorted(CASES.glob("*/chunks.jsonl"))
+WHOLES = sorted(CASES.glob("*/answer.json"))
+FAILURES = sorted(CASES.glob("*/failure.json"))
+
+
+def twin_of(stream: Path) -> Path:
+    """What the same platform would have answered whole."""
+    return CASES / stream.parent.name.replace("stream-", "blocking-") / "answer.json"
+
+
+TWINS = [path for path in STREAMS if twin_of(path).exists()]
+
+
+def case_of(path: Path) -> str:
+    return path.parent.name
+
+
+def exchange(case: Path) -> Exchange:
+    chat = read_chat((case / "request.json").read_bytes())
+    dialect = dialect_of("custom", orjson.loads((case / "rules.json").read_bytes()))
+    return OpenAI().chat(
+        chat, Route(PLATFORM, "public-model", "upstream-model", "chat", FREE, dialect)
+    )
+
+
+def played(case: Path, *pieces: bytes) -> list[dict[str, Any]]:
+    reader, decoder = exchange(case).reader(REPLY), sse.Decoder()
+    events = [event for piece in pieces for event in decoder.feed(piece)] + decoder.end()
+    chunks = [chunk for event in events for chunk in reader.feed(event.data)]
+    assert reader.finished
+    return chunks + reader.end(reader.usage or Usage())
+
+
+def folded(chunks: list[dict[str, Any]]) -> dict[str, str]:
+    """What the deltas say together."""
+    said: dict[str, str] = {"content": "", "reasoning_content": ""}
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            for name in said:
+                said[name] += choice["delta"].get(name) or ""
+    return said
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=case_of)
+def test_a_stream_cut_at_every_byte_becomes_these_chunks(path: Path) -> None:
+    data = (path.parent / "upstream.sse").read_bytes()
+    chunks = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+    for cut in range(len(data)):
+        assert played(path.parent, data[:cut], data[cut:]) == chunks, f"cut at {cut}"
+    for chunk in chunks:
+        openai_schema.chunk(chunk)
+
+
+@pytest.mark.parametrize("path", WHOLES, ids=case_of)
+def test_an_answer_becomes_this_one(path: Path) -> None:
+    answer = exchange(path.parent).answer((path.parent / "upstream.json").read_bytes(), REPLY)
+
+    assert answer.completion == orjson.loads(path.read_bytes())
+    openai_schema.completion(answer.completion)
+
+
+@pytest.mark.parametrize("path", TWINS, ids=case_of)
+def test_a_stream_says_what_its_blocking_twin_says(path: Path) -> None:
+    [choice] = orjson.loads(twin_of(path).read_bytes())["choices"]
+
+    said = folded([orjson.loads(line) for line in path.read_bytes().splitlines()])
+
+    assert said == {name: choice["message"].get(name) or "" for name in said}
+
+
+@pytest.mark.parametrize("path", FAILURES, ids=case_of)
+def test_an_error_within_a_200_is_this_failure(path: Path) -> None:
+    expected = orjson.loads(path.read_bytes())
+    call, case = exchange(path.parent), path.parent
+
+    with pytest.raises(Failure) as failed:
+        if (case / "upstream.sse").exists():
+            played(case, (case / "upstream.sse").read_bytes())
+        else:
+            call.answer((case / "upstream.json").read_bytes(), REPLY)
+
+    found = failed.value
+    assert {"kind": found.kind, "message": found.message, "code": found.code} == expected
+
+
+def test_there_are_transcripts() -> None:
+    assert min(len(STREAMS), len(WHOLES), len(TWINS), len(FAILURES)) >= 4

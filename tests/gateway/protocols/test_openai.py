@@ -1,6 +1,6 @@
 """OpenAI's wire: what failures mean, and what a dialect's slips become."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_stream import OpenAIReader, read_usage
-from gateway.shapes import Failure, Reply, Usage
-from platforms.routes import FREE, PlatformSpec, Route, Timeouts
+from gateway.shapes import Failure, Recalled, Reply, Usage
+from platforms.routes import FREE, PLAIN, PlatformSpec, Route, Timeouts
 
 PLATFORM = PlatformSpec(
     id=1,
@@ -71,6 +71,13 @@ MEANS = [
         "flat", 400, {"object": "error", "message": "Flat", "code": 40303}, "bad_request", "Flat"
     ),
     Means("text", 400, b'"just words"', "bad_request", "just words"),
+    Means(
+        "base_resp",
+        500,
+        {"base_resp": {"status_code": 1, "status_msg": "Based"}},
+        "broken",
+        "Based",
+    ),
     Means("google list", 400, [error("Listed")], "bad_request", "Listed"),
     Means("seconds", 429, error(), "rate", headers={"retry-after": "7"}, retry_after_s=7),
     Means("ms", 429, error(), "rate", headers={"retry-after-ms": "1500"}, retry_after_s=1.5),
@@ -111,6 +118,13 @@ def test_a_failure_is_known_by_status_then_code(case: Means) -> None:
         (b'{"choices": []}', "no 'choices'"),
         (b'{"choices": [{}]}', "no 'choices[0].message'"),
         (b'{"error": {"message": "Inside a 200"}}', "Inside a 200"),
+        (b'{"object": "error", "message": "Flat"}', "Flat"),
+        (b'{"code": 500, "msg": "In fewer letters", "success": false}', "In fewer letters"),
+        (b'{"code": 0, "message": "success"}', "no 'choices'"),
+        (
+            b'{"choices": [{"message": {"content": "x"}, "finish_reason": "network_error"}]}',
+            "broke its answer off: network_error",
+        ),
     ],
 )
 def test_an_answer_that_is_none_fails(body: bytes, says: str) -> None:
@@ -123,6 +137,16 @@ def test_an_answer_that_is_none_fails(body: bytes, says: str) -> None:
 
     assert says in caught.value.message
     assert caught.value.kind == "broken"
+
+
+def test_a_platforms_own_code_is_known_in_embeddings_too() -> None:
+    dialect = replace(PLAIN, error_codes=(("1008", "quota"),))
+    call = openai.embeddings({"model": "public", "input": "x"}, replace(ROUTE, dialect=dialect))
+
+    with pytest.raises(Failure) as caught:
+        call.read(b'{"vectors": null, "base_resp": {"status_code": 1008, "status_msg": "Pay"}}')
+
+    assert (caught.value.kind, caught.value.message) == ("quota", "Pay")
 
 
 def test_the_forwarded_body_differs_in_the_model_name_alone() -> None:
@@ -178,6 +202,41 @@ def test_done_without_a_finish_reason_gets_one() -> None:
     assert last["choices"][0]["finish_reason"] == "stop"
 
 
+def test_what_ends_in_an_error_is_no_answer() -> None:
+    with pytest.raises(Failure) as caught:
+        read(delta(content="a"), delta(reason="insufficient_system_resource"))
+
+    assert caught.value.kind == "overloaded"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"choices": None, "base_resp": {"status_code": 9, "status_msg": "Oh"}},
+        {"id": "x", "choices": [], "base_resp": {"status_code": 9, "status_msg": "Oh"}},
+        {**delta(content="a"), "base_resp": {"status_code": 9, "status_msg": "Oh"}},
+        {"object": "error", "message": "Oh"},
+        {"error": {"message": "Oh"}, **delta(content="a")},
+        {"error": "Oh"},
+    ],
+)
+def test_an_error_in_a_stream_is_one_wherever_it_stands(event: Any) -> None:
+    with pytest.raises(Failure) as caught:
+        read(delta(content="a"), event)
+
+    assert caught.value.message == "Oh"
+
+
+def test_what_must_come_back_is_known_at_the_end_of_a_stream_that_nothing_finishes() -> None:
+    dialect = replace(PLAIN, replay_reasoning="tool_turns")
+    call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}
+    reader = OpenAIReader(REPLY, shows_usage=False, dialect=dialect)
+    reader.feed(orjson.dumps(delta(reasoning_content="Hm.", tool_calls=[call])))
+
+    assert reader.feed(b"[DONE]") == []
+    assert reader.recall == {"c": Recalled({"reasoning_content": "Hm."})}
+
+
 def test_done_without_any_chunk_is_no_answer() -> None:
     reader, _ = read()
     reader.feed(b"[DONE]")
@@ -225,6 +284,14 @@ def test_fragments_of_tool_calls_say_index_id_and_name_as_sdks_add_them_up() -> 
         (
             {"prompt_tokens": 5, "completion_tokens": 7, "prompt_cache_hit_tokens": 4},
             Usage(5, 7, 4, measured=True),
+        ),
+        (
+            {
+                "prompt_tokens": 5,
+                "completion_tokens": 7,
+                "prompt_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 3},
+            },
+            Usage(5, 7, 1, cache_write_tokens=3, measured=True),
         ),
         ({"prompt_tokens": -1, "completion_tokens": "7"}, Usage(0, 0, measured=True)),
     ],
