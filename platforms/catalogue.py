@@ -90,10 +90,20 @@ class Catalogue:
         if spec is None:
             if not platform.pass_unmapped:
                 raise ModelUnknown(slug, model)
-            return Route(platform, model, model, None, FREE, platform.dialect)
+            return Route(platform, model, model, None, FREE, platform.dialect, model)
         if not spec.enabled:
             raise ModelUnknown(slug, model)
-        return Route(platform, model, spec.upstream_name, spec.kind, spec.price, spec.dialect)
+        return Route(
+            platform,
+            model,
+            spec.upstream_name,
+            spec.kind,
+            spec.price,
+            spec.dialect,
+            model,
+            groups=(spec.groups,) if spec.groups else (),
+            fallbacks=spec.fallbacks,
+        )
 
     def _credentials(
         self, platform: Platform, rows: list[Credential], secrets: dict[str, str]
@@ -110,6 +120,12 @@ class Catalogue:
             else:
                 specs.append(_credential(platform, row, secret))
         return tuple(specs)
+
+
+def pair(name: str) -> tuple[str, str]:
+    """Platform and model of `platform/model`; a model's name may have slashes of its own."""
+    slug, _slash, model = name.partition("/")
+    return slug, model
 
 
 def spec_of(
@@ -142,6 +158,12 @@ def _credential(platform: Platform, row: Credential, secret: str) -> CredentialS
         weight=row.weight,
         proxy=row.proxy or platform.proxy,
         service_account=style == AuthStyle.GOOGLE_SERVICE_ACCOUNT,
+        tier=row.tier,
+        groups=frozenset(row.groups),
+        rpm=row.rpm,
+        max_concurrency=row.max_concurrency,
+        draining=row.draining,
+        disabled=row.disabled_reason,
     )
 
 
@@ -170,6 +192,9 @@ def _platform(
         credentials=credentials,
         models=models,
         dialect=dialect,
+        rpm=row.rpm,
+        tpm=row.tpm,
+        concurrency=row.concurrency,
     )
 
 
@@ -199,4 +224,7 @@ def _model(row: ModelMapping, dialect: Dialect) -> ModelSpec:
         ),
         created=int(row.created_at.timestamp()),
         dialect=dialect,
+        groups=frozenset(row.groups),
+        parameters=row.parameters,
+        fallbacks=tuple(pair(name) for name in row.fallbacks),
     )

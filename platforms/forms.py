@@ -54,6 +54,11 @@ def _object(value: Any) -> Any:
     return value
 
 
+def _list(value: Any) -> Any:
+    """A JSON list; nothing, in whatever form, is an empty one."""
+    return value or []
+
+
 class PlatformForm(_PlatformForm):
     """A platform. When one is added, what is left empty comes from the preset."""
 
@@ -73,7 +78,7 @@ class PlatformForm(_PlatformForm):
 
     class Meta:
         model = Platform
-        exclude = ("rpm", "concurrency")
+        exclude = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -141,8 +146,29 @@ class CredentialForm(_CredentialForm):
 
     class Meta:
         model = Credential
-        fields = ("platform", "name", "enabled", "weight", "proxy")
+        fields = (
+            *("platform", "name", "enabled", "tier", "weight", "groups"),
+            *("max_concurrency", "rpm", "draining", "proxy"),
+        )
         help_texts = {"platform": _("The service that has issued this key.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("tier", "weight"):
+            if name in self.fields:  # it is not, for those who may only look
+                self.fields[name].required = False
+
+    def clean_tier(self) -> int:
+        """What is left empty stays as it is."""
+        return int(self.cleaned_data["tier"] or self.instance.tier)
+
+    def clean_weight(self) -> int:
+        """The same."""
+        return int(self.cleaned_data["weight"] or self.instance.weight)
+
+    def clean_groups(self) -> Any:
+        """A list, be it an empty one."""
+        return _list(self.cleaned_data["groups"])
 
     def clean_secret(self) -> str:
         """Needed for a new credential; what it is never stands in the message."""
@@ -214,9 +240,21 @@ class ModelMappingForm(_MappingForm):
 
     class Meta:
         model = ModelMapping
-        exclude = ("groups", "parameters", "fallbacks")
+        exclude = ()
         help_texts = {"platform": _("The service that has this model.")}
 
     def clean_overrides(self) -> Any:
         """An object, be it an empty one."""
         return _object(self.cleaned_data["overrides"])
+
+    def clean_parameters(self) -> Any:
+        """An object, be it an empty one."""
+        return _object(self.cleaned_data["parameters"])
+
+    def clean_groups(self) -> Any:
+        """A list, be it an empty one."""
+        return _list(self.cleaned_data["groups"])
+
+    def clean_fallbacks(self) -> Any:
+        """A list, be it an empty one."""
+        return _list(self.cleaned_data["fallbacks"])

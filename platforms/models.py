@@ -11,13 +11,14 @@ from typing_extensions import override
 
 from platforms.validators import (
     validate_base_url,
+    validate_fallbacks,
+    validate_groups,
     validate_headers,
-    validate_object,
+    validate_parameters,
     validate_path,
     validate_proxy,
     validate_rules,
     validate_slug_is_free,
-    validate_strings,
 )
 
 
@@ -165,9 +166,27 @@ class Platform(models.Model):
             "replaces the value; docs/dialects.md lists them. Acts within a second."
         ),
     )
-    # Honoured from the pools issue on; not shown in the admin before.
-    rpm = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
-    concurrency = models.PositiveIntegerField(_("parallel requests"), null=True, blank=True)
+    rpm = models.PositiveIntegerField(
+        _("requests per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Of all licences together; more are answered 429. Empty: no bound."),
+    )
+    tpm = models.PositiveIntegerField(
+        _("tokens per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Of all licences together, prompts and completions. Empty: no bound."),
+    )
+    concurrency = models.PositiveIntegerField(
+        _("parallel requests"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Of all licences together, at the same moment. Empty: no bound."),
+    )
     note = models.TextField(_("note"), blank=True, help_text=_("Anything worth remembering."))
     created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -210,15 +229,54 @@ class Credential(models.Model):
         validators=[validate_proxy],
         help_text=_("For this key alone. Empty: the platform's."),
     )
-    # Honoured from the pools issue on; not shown in the admin before.
-    tier = models.PositiveIntegerField(_("priority tier"), default=1)
-    groups = models.JSONField(_("groups"), default=list, blank=True, validators=[validate_strings])
-    max_concurrency = models.PositiveIntegerField(_("parallel requests"), null=True, blank=True)
-    rpm = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
-    draining = models.BooleanField(_("draining"), default=False)
-    cooling_until = models.DateTimeField(_("cooling until"), null=True, blank=True)
-    disabled_reason = models.CharField(_("disabled because"), max_length=300, blank=True)
-    probe_at = models.DateTimeField(_("probed next"), null=True, blank=True)
+    tier = models.PositiveIntegerField(
+        _("priority tier"),
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text=_("Keys of tier 2 are used only while none of tier 1 can be, and so on."),
+    )
+    groups = models.JSONField(
+        _("groups"),
+        default=list,
+        blank=True,
+        validators=[validate_groups],
+        help_text=_(
+            'Names such as ["team-a", "cheap"]. A model can be held to a group, and a caller can '
+            "ask for one: docs/pools.md."
+        ),
+    )
+    max_concurrency = models.PositiveIntegerField(
+        _("parallel requests"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("At most so many calls with this key at once. Empty: no bound."),
+    )
+    rpm = models.PositiveIntegerField(
+        _("requests per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("At most so many calls a minute; others go to other keys. Empty: no bound."),
+    )
+    draining = models.BooleanField(
+        _("draining"),
+        default=False,
+        help_text=_("Ends the calls that it carries and gets no new ones."),
+    )
+    # Written by running gateways (platforms/health.py), never by the form.
+    cooling_until = models.DateTimeField(_("cooling until"), null=True, blank=True, editable=False)
+    cooling_reason = models.CharField(
+        _("cooling because"), max_length=300, blank=True, editable=False
+    )
+    disabled_reason = models.CharField(
+        _("disabled because"), max_length=300, blank=True, editable=False
+    )
+    disabled_at = models.DateTimeField(_("disabled at"), null=True, blank=True, editable=False)
+    strikes = models.PositiveSmallIntegerField(
+        _("times disabled in a row"), default=0, editable=False
+    )
+    probe_at = models.DateTimeField(_("probed next"), null=True, blank=True, editable=False)
 
     last_error = models.CharField(_("last error"), max_length=300, blank=True, editable=False)
     last_error_at = models.DateTimeField(_("last error at"), null=True, blank=True, editable=False)
@@ -298,12 +356,22 @@ class ModelMapping(models.Model):
         _("price of a request"), default=0, validators=[MinValueValidator(0)]
     )
     price_version = models.PositiveIntegerField(_("price version"), default=1, editable=False)
-    # Honoured from the pools issue on; not shown in the admin before.
     groups = models.JSONField(
-        _("credential groups"), default=list, blank=True, validators=[validate_strings]
+        _("credential groups"),
+        default=list,
+        blank=True,
+        validators=[validate_groups],
+        help_text=_("Only keys of one of these groups carry this model. Empty: all keys."),
     )
     parameters = models.JSONField(
-        _("name parameters"), default=dict, blank=True, validators=[validate_object]
+        _("name parameters"),
+        default=dict,
+        blank=True,
+        validators=[validate_parameters],
+        help_text=_(
+            "What callers may append to the name, and the fields that it sets: "
+            '{"high": {"reasoning_effort": "high"}} makes name-high a name of this model.'
+        ),
     )
     overrides = models.JSONField(
         _("rule overrides"),
@@ -316,7 +384,14 @@ class ModelMapping(models.Model):
         ),
     )
     fallbacks = models.JSONField(
-        _("fallbacks"), default=list, blank=True, validators=[validate_strings]
+        _("fallbacks"),
+        default=list,
+        blank=True,
+        validators=[validate_fallbacks],
+        help_text=_(
+            'Where to go, in this order, when this platform cannot answer: ["claude/sonnet"]. '
+            "A licence goes only where it may."
+        ),
     )
     created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)

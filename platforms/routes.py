@@ -6,7 +6,7 @@ of a platform than what stands here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["chat", "image", "video", "embedding", "audio"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -67,6 +67,18 @@ class CredentialSpec:
     """Proxy of this key, or else the platform's. "": direct. May hold a password."""
     service_account: bool = False
     """The secret is a service account's JSON: a token is fetched with it, it is not sent itself."""
+    tier: int = 1
+    """Credentials of tier 2 are used while none of tier 1 can be, and so on."""
+    groups: frozenset[str] = frozenset()
+    """What a model mapping or a caller may ask for by name."""
+    rpm: int | None = None
+    """Calls a minute that it may carry. None: no bound."""
+    max_concurrency: int | None = None
+    """Calls at once. None: no bound."""
+    draining: bool = False
+    """It ends what it carries and gets nothing new."""
+    disabled: str = ""
+    """Why it was put out of service when this was read; "": it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,12 @@ class ModelSpec:
     """Unix seconds of when the mapping was made, for the models list."""
     dialect: Dialect = PLAIN
     """The platform's, with this model's overrides."""
+    groups: frozenset[str] = frozenset()
+    """Only credentials of one of these groups carry it. Empty: all of them."""
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What may be appended to the name with a hyphen, and the request's fields that it sets."""
+    fallbacks: tuple[tuple[str, str], ...] = ()
+    """Platform and model to go to, in this order, when this one cannot answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +197,12 @@ class PlatformSpec:
     models: Mapping[str, ModelSpec]
     """By public name; disabled ones too, so that they are refused and not passed through."""
     dialect: Dialect = PLAIN
+    rpm: int | None = None
+    """Requests a minute of all licences together. None: no bound; so for the next two."""
+    tpm: int | None = None
+    """Tokens a minute."""
+    concurrency: int | None = None
+    """Requests at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +217,11 @@ class Route:
     """None: a model without a mapping."""
     price: Price
     dialect: Dialect = PLAIN
+    name: str = ""
+    """Under which it is booked and licensed: `model` without hints. "": as `model`."""
+    groups: tuple[frozenset[str], ...] = ()
+    """Sets of credential groups; a credential must be in one group of each."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the request, in OpenAI's names, that the model's name has set."""
+    fallbacks: tuple[tuple[str, str], ...] = ()
+    """Platform and model to go to, in this order, when this one cannot answer."""

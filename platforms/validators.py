@@ -18,6 +18,8 @@ RESERVED_SLUGS = frozenset(
     )
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_GROUP = re.compile(r"[A-Za-z0-9._-]{1,50}")
+_OWN_FIELDS = frozenset(("model", "messages", "stream", "input"))
 # Set by the gateway itself on every call.
 _OWN_HEADERS = frozenset(("host", "content-length", "transfer-encoding", "connection"))
 
@@ -100,9 +102,55 @@ def validate_rules(value: Any) -> None:
 
 
 def validate_strings(value: Any) -> None:
-    """Accept a list of texts. Raises ValidationError."""
+    """Accept a list of texts. Raises ValidationError. Asked by the first migration only."""
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise ValidationError(_("This must be a list of texts."), code="invalid_item")
+
+
+def validate_groups(value: Any) -> None:
+    """Accept a list of group names. Raises ValidationError."""
+    if not isinstance(value, list) or not all(
+        isinstance(item, str) and _GROUP.fullmatch(item) for item in value
+    ):
+        raise ValidationError(
+            _('This must be a list of names of letters, digits, . _ and -: ["team-a", "cheap"].'),
+            code="invalid_item",
+        )
+
+
+def validate_parameters(value: Any) -> None:
+    """Accept an object of names, each with an object of fields. Raises ValidationError."""
+    validate_object(value)
+    for name, fields in value.items():
+        if not name or not isinstance(fields, dict) or not fields:
+            raise ValidationError(
+                _(
+                    "“%(name)s” must have an object of the fields that it sets, such as "
+                    '{"reasoning_effort": "high"}.'
+                ),
+                code="invalid_item",
+                params={"name": name},
+            )
+        if forbidden := sorted(fields.keys() & _OWN_FIELDS):
+            raise ValidationError(
+                _("“%(name)s” sets “%(field)s”, which only the caller may set."),
+                code="invalid_item",
+                params={"name": name, "field": forbidden[0]},
+            )
+
+
+def validate_fallbacks(value: Any) -> None:
+    """Accept a list of platform/model names. Raises ValidationError."""
+    for item in value if isinstance(value, list) else [value]:
+        slug, _slash, model = item.partition("/") if isinstance(item, str) else ("", "", "")
+        if not slug or not model.strip() or not isinstance(value, list):
+            raise ValidationError(
+                _(
+                    "This must be a list of platforms with their models, such as "
+                    '["claude/claude-sonnet-5"].'
+                ),
+                code="invalid_item",
+            )
 
 
 def _split(value: str) -> Any:

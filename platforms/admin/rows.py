@@ -1,0 +1,83 @@
+"""Rows of the console that can be switched on and off, tested, and reached by a proxy."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
+from django.views.decorators.debug import sensitive_post_parameters
+from typing_extensions import override
+
+from platforms.adding import switch, without_password
+from platforms.models import Platform
+from platforms.probing import ProbeResult
+from platforms.probing_message import probe_message
+
+if TYPE_CHECKING:  # the classes take parameters in their stubs only
+    _Admin = admin.ModelAdmin[Any]
+    _Inline = admin.TabularInline[Any, Platform]
+else:
+    _Admin = admin.ModelAdmin
+    _Inline = admin.TabularInline
+
+
+class SwitchAdmin(_Admin):
+    """Rows that can be switched on and off, with an entry in the history."""
+
+    actions: tuple[str, ...] = ("enable_selected", "disable_selected")
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Switch the selected rows on."""
+        self._switch(request, queryset, on=True)
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Switch the selected rows off."""
+        self._switch(request, queryset, on=False)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
+        said = gettext("Switched on.") if on else gettext("Switched off.")
+        changed = 0
+        for row in queryset:
+            with transaction.atomic():  # a change and its entry in the history, or neither
+                if switch(row, on):
+                    self.log_change(request, row, said)
+                    changed += 1
+        text = (
+            ngettext("%(count)d switched on.", "%(count)d switched on.", changed)
+            if on
+            else ngettext("%(count)d switched off.", "%(count)d switched off.", changed)
+        )
+        self.message_user(request, text % {"count": changed})
+
+    def say_probe(self, request: HttpRequest, name: str, result: ProbeResult) -> None:
+        """Tell what a test has shown."""
+        ok = result.ok and all(one.ok for one in result.tried)
+        level = messages.SUCCESS if ok else messages.ERROR
+        self.message_user(request, probe_message(name, result), level)
+
+
+class ProxyAdmin(SwitchAdmin):
+    """Rows with an outbound proxy; its password is for those who may change it."""
+
+    @override
+    @method_decorator(sensitive_post_parameters("secret", "proxy"))
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Should anything break in here, no report of it may quote what was entered.
+        return super().changeform_view(request, *args, **kwargs)
+
+    @admin.display(description=_("outbound proxy"))
+    def proxy_shown(self, row: Any) -> str:
+        """The row's own proxy, without its password."""
+        return without_password(row.proxy) or "-"
+
+    def proxy_field(self, request: HttpRequest, row: Any) -> str:
+        """What a page has of the proxy: the field, or what may be shown of it."""
+        return "proxy" if self._may_write(request, row) else "proxy_shown"
+
+    def _may_write(self, request: HttpRequest, row: Any) -> bool:
+        return row is None or self.has_change_permission(request, row)
