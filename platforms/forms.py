@@ -160,11 +160,15 @@ class CredentialForm(_CredentialForm):
 
     def clean_tier(self) -> int:
         """What is left empty stays as it is."""
-        return int(self.cleaned_data["tier"] or self.instance.tier)
+        return self._given("tier")
 
     def clean_weight(self) -> int:
         """The same."""
-        return int(self.cleaned_data["weight"] or self.instance.weight)
+        return self._given("weight")
+
+    def _given(self, name: str) -> int:
+        given: int | None = self.cleaned_data[name]
+        return getattr(self.instance, name) if given is None else given
 
     def clean_groups(self) -> Any:
         """A list, be it an empty one."""
