@@ -16,6 +16,7 @@ from gateway.protocols.anthropic_stream import AnthropicReader, failure_in, mean
 from gateway.protocols.anthropic_turns import marked, read_turns, refuse, thoughtless, typed
 from gateway.protocols.base import Protocol, counted, dumped, loads
 from gateway.protocols.openai import OpenAI
+from gateway.protocols.openai_errors import error_fields, own_kind
 from gateway.protocols.openai_stream import as_chunks
 from gateway.shapes import Chat, Codes, Described, Exchange, Failure, Json, Native, UpstreamRequest
 from platforms.routes import Route
@@ -169,10 +170,14 @@ class Anthropic(Protocol):
     def failure(
         self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
     ) -> Failure:
-        """By `error.type` and `details.error_code`; by status where a proxy answered."""
+        """By `error.type` and `details.error_code`; by status where a proxy answered.
+
+        Then by what words alone tell apart: a 403 about a model, a 400 about the balance.
+        """
         failure = _OPENAI.failure(status, headers, body, codes)
-        with contextlib.suppress(Failure):
-            meant(loads(body).get("error"), failure)
+        if own_kind(error_fields(body), codes) is None:
+            with contextlib.suppress(Failure):
+                meant(loads(body).get("error"), failure)
         return failure
 
     @override

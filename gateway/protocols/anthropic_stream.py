@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from gateway.protocols.base import kind_of, loads
+from gateway.protocols.refusals import about
 from gateway.shapes import Answer, Failure, FailureKind, Json, Recalled, Reply, Usage, usage_object
 
 FINISH_REASONS = {
@@ -95,12 +96,18 @@ def shown_usage(usage: Usage, raw: dict[str, Json]) -> dict[str, Json]:
 
 
 def meant(error: Json, failure: Failure) -> Failure:
-    """The failure, made what an error object's type and code say; its words are never searched."""
+    """The failure, made what an error object's type and code say, and its words where those don't.
+
+    A type that is not known leaves it as it was.
+    """
     if not isinstance(error, dict):
         return failure
     kind, details = error.get("type"), error.get("details")
     code = details.get("error_code") if isinstance(details, dict) else None
-    failure.kind = "quota" if code in QUOTA_CODES else ERRORS.get(str(kind), failure.kind)
+    if code in QUOTA_CODES:
+        failure.kind = "quota"
+    elif kind in ERRORS:
+        failure.kind = about(ERRORS[kind], failure.message, {})
     failure.code = code or ("request_too_large" if kind == "request_too_large" else None)
     return failure
 

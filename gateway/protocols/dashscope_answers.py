@@ -24,6 +24,9 @@ KINDS: tuple[tuple[str, FailureKind], ...] = (
     ("throttling", "rate"),
     ("invalidapikey", "key"),
     ("invalid_api_key", "key"),
+    ("model.accessdenied", "not_found"),
+    ("accessdenied.unpurchased", "not_found"),  # of one model
+    ("freetieronly", "quota"),
     ("accessdenied", "key"),
     ("arrearage", "quota"),
     ("invalidparameter", "bad_request"),

@@ -23,7 +23,9 @@ from gateway.protocols.base import (
 )
 from gateway.protocols.gemini_chat import GeminiChat
 from gateway.protocols.gemini_stream import read_usage
+from gateway.protocols.refusals import about
 from gateway.protocols.sizes import nearest_ratio, pixels, shape_of
+from gateway.protocols.waits import wait_s
 from gateway.shapes import Codes, Failure, FailureKind, Json, UpstreamRequest
 from platforms.routes import PlatformSpec, Route
 
@@ -156,7 +158,7 @@ class Gemini(GeminiChat):
         if not is_job and (failure := self.error_in(operation)):
             raise failure
         if isinstance(error, dict) and error:
-            return Progress("failed", failure=_failure(0, error))
+            return Progress("failed", failure=_failure(0, error, {}))
         if operation.get("done") is not True:
             return Progress("in_progress")
         response = operation.get("response")
@@ -194,16 +196,18 @@ class Gemini(GeminiChat):
         except orjson.JSONDecodeError:
             message = f"The platform answered {status} with a body that is {kind_of(body)}."
             kind = _NUMBERS.get(status, "bad_request" if 400 <= status < 500 else "broken")
-            return Failure(kind, message, status=status)
+            if status == 403 and body.lstrip()[:1] == b"<":
+                kind = "broken"  # a firewall's page: Google has not seen the credential
+            return Failure(kind, message, status=status, retry_after_s=wait_s(headers))
         if isinstance(answer, list) and answer:
             answer = answer[0]
         error = answer.get("error") if isinstance(answer, dict) else None
-        return _failure(status, error if isinstance(error, dict) else {})
+        return _failure(status, error if isinstance(error, dict) else {}, headers)
 
     @override
     def error_in(self, body: dict[str, Json]) -> Failure | None:
         error = body.get("error")
-        return _failure(0, error) if isinstance(error, dict) and error else None
+        return _failure(0, error, {}) if isinstance(error, dict) and error else None
 
     def _ordered(self, body: bytes) -> Progress:
         """The name of the operation, which is part of later calls' paths."""
@@ -274,33 +278,28 @@ def _refused(message: str) -> Failure:
     return Failure("content_filter", message, code="content_policy_violation")
 
 
-def _failure(number: int, error: Mapping[str, Json]) -> Failure:
+def _failure(number: int, error: Mapping[str, Json], headers: Mapping[str, str]) -> Failure:
     """Google's error object; `number`: the HTTP status, 0 where the object stands in a 200."""
     status, code = error.get("status"), error.get("code")
     number = number or (code if type(code) is int else 0)
     details = [one for one in _list(error.get("details")) if isinstance(one, dict)]
+    message = error.get("message")
+    message = message[:2000] if isinstance(message, str) else ""
     kind = _NUMBERS.get(number) or _STATUSES.get(str(status))
     if kind is None:
         kind = "bad_request" if 400 <= number < 500 else "broken"
     if any(one.get("reason") == "API_KEY_INVALID" for one in details):
         kind = "key"  # comes with a 400
-    message = error.get("message")
+    else:
+        kind = about(kind, message, {"status": "RESOURCE_EXHAUSTED", "details": details})
     return Failure(
         kind,
-        message[:2000] if isinstance(message, str) and message else "The platform gave no reason.",
+        message or "The platform gave no reason.",
         status=number if number >= 100 else None,
         code=str(status) if isinstance(status, str) else None,
-        retry_after_s=next((s for one in details if (s := _delay_s(one)) is not None), None),
+        # With a day's quota comes the wait for the minute's.
+        retry_after_s=wait_s(headers, details if kind != "quota" else None),
     )
-
-
-def _delay_s(detail: Mapping[str, Json]) -> float | None:
-    """Seconds of a RetryInfo's `12s`."""
-    delay = detail.get("retryDelay")
-    try:
-        return max(0.0, float(str(delay).removesuffix("s"))) if delay else None
-    except ValueError:
-        return None
 
 
 def _list(value: Json) -> list[Json]:

@@ -101,7 +101,7 @@ class OpenAI(OpenAIMedia):
     def failure(
         self, status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()
     ) -> Failure:
-        """The platform's own code first, then status and code; no message is ever searched."""
+        """The platform's own code first, then code and status; then what words alone tell apart."""
         return failure_of(status, headers, body, codes)
 
     @override

@@ -1,10 +1,12 @@
 """What the errors of OpenAI's protocol mean, in all the shapes that are about. Pure."""
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 import orjson
 
+from gateway.protocols.refusals import about
+from gateway.protocols.waits import wait_s
 from gateway.shapes import Codes, Failure, FailureKind, Json
 
 _QUOTA_CODES = frozenset(
@@ -15,6 +17,9 @@ _QUOTA_CODES = frozenset(
         "project_spend_limit_exceeded",
         "organization_usage_limit_exceeded",
         "billing_hard_limit_reached",
+        "billing_not_active",
+        "insufficient_balance",
+        "insufficient_user_quota",  # one-api and its kin, with a 403
         "exceeded_current_quota_error",  # Moonshot
     )
 )
@@ -23,6 +28,10 @@ _CODES: dict[str, FailureKind] = {
     "content_filter": "content_filter",
     "content_policy_violation": "content_filter",
     "model_not_found": "not_found",
+    # These come with a 403 and say nothing against the credential.
+    "unsupported_country_region_territory": "not_found",
+    "model_permission_blocked_org": "not_found",  # Groq
+    "model_permission_blocked_project": "not_found",
 }
 _STATUSES: dict[int, FailureKind] = {
     401: "key",
@@ -47,20 +56,27 @@ _FINE = (0, "0", 200, "200")  # codes that are no error's
 _MESSAGE_LENGTH = 2000  # characters of an upstream's message that are passed on
 
 
+class Fields(NamedTuple):
+    """What an error object says, in whichever shape."""
+
+    message: str
+    type: str | None
+    code: str | None
+    param: str | None
+    error: Mapping[str, Json]
+    """The object itself."""
+
+
 def failure_of(status: int, headers: Mapping[str, str], body: bytes, codes: Codes = ()) -> Failure:
-    """The platform's own code first, then status and code; no message is ever searched."""
-    message, kind_name, code, param = error_fields(body)
-    own = next((kind for known, kind in codes if known in (code, kind_name)), None)
-    if own is not None:
-        kind: FailureKind = own
-    elif code in _QUOTA_CODES or kind_name in _QUOTA_CODES:
-        kind = "quota"
-    elif code in _CODES and status < 500:
-        kind = _CODES[code]
-    elif status in _STATUSES:
-        kind = _STATUSES[status]
-    else:
-        kind = "bad_request" if 400 <= status < 500 else "broken"
+    """The platform's own code first, then code and status; then what words alone tell apart."""
+    said = error_fields(body)
+    kind = own_kind(said, codes) or _by_code(said, status)
+    if kind is None:
+        kind = _STATUSES.get(status, "bad_request" if 400 <= status < 500 else "broken")
+        if status == 403 and body.lstrip()[:1] == b"<":
+            kind = "broken"  # a firewall's page: the platform has not seen the credential
+        kind = about(kind, said.message, said.error)
+    message = said.message
     if not message:
         what = "a redirect" if 300 <= status < 400 else "no message that could be read"
         message = f"The platform answered {status} with {what}."
@@ -68,9 +84,9 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes, codes: Code
         kind,
         message,
         status=status,
-        code=code,
-        param=param,
-        retry_after_s=retry_after_s(headers),
+        code=said.code,
+        param=said.param,
+        retry_after_s=wait_s(headers, _details(kind, said), windows=kind == "rate"),
     )
 
 
@@ -90,20 +106,33 @@ def failure_in(body: dict[str, Json], codes: Codes = ()) -> Failure | None:
         )
     ):
         return None
-    message, kind_name, code, param = error_fields(orjson.dumps(body))
-    own = next((kind for known, kind in codes if known in (code, kind_name)), None)
-    kind: FailureKind = own or "broken"
-    if own is not None:
-        pass
-    elif code in _QUOTA_CODES or kind_name in _QUOTA_CODES:
-        kind = "quota"
-    elif code is not None and code in _CODES:
-        kind = _CODES[code]
-    elif code is not None and code.isdecimal() and int(code) in _STATUSES:
-        kind = _STATUSES[int(code)]  # OpenRouter puts the HTTP status there
-    elif code == "rate_limit_exceeded":
-        kind = "rate"
-    return Failure(kind, message or "The platform reported an error.", code=code, param=param)
+    said = error_fields(orjson.dumps(body))
+    kind = own_kind(said, codes) or _by_code(said)
+    if kind is None:
+        # OpenRouter puts the HTTP status there.
+        number = int(said.code) if said.code is not None and said.code.isdecimal() else 0
+        kind = "rate" if said.code == "rate_limit_exceeded" else _STATUSES.get(number, "broken")
+        kind = about(kind, said.message, said.error)
+    message = said.message or "The platform reported an error."
+    wait = wait_s({}, _details(kind, said))
+    return Failure(kind, message, code=said.code, param=said.param, retry_after_s=wait)
+
+
+def _details(kind: FailureKind, said: Fields) -> Json:
+    """Google's, of which a wait may be read; with a day's quota comes that for the minute's."""
+    return said.error.get("details") if kind != "quota" else None
+
+
+def own_kind(said: Fields, codes: Codes) -> FailureKind | None:
+    """What the platform's own codes say."""
+    return next((kind for known, kind in codes if known in (said.code, said.type)), None)
+
+
+def _by_code(said: Fields, status: int = 400) -> FailureKind | None:
+    """What the code alone says; one about the request is not believed beside a 5xx."""
+    if said.code in _QUOTA_CODES or said.type in _QUOTA_CODES:
+        return "quota"
+    return _CODES.get(said.code or "") if status < 500 else None
 
 
 def broken_off(reason: str) -> Failure | None:
@@ -112,12 +141,12 @@ def broken_off(reason: str) -> Failure | None:
     return Failure(kind, f"The platform broke its answer off: {reason}.") if kind else None
 
 
-def error_fields(body: bytes) -> tuple[str, str | None, str | None, str | None]:
-    """Message, type, code and param of an error body, in the shapes that are about."""
+def error_fields(body: bytes) -> Fields:
+    """What an error body says, in the shapes that are about."""
     try:
         error = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return "", None, None, None
+        return Fields("", None, None, None, {})
     if isinstance(error, list) and error:  # Google wraps its error in a list
         error = error[0]
     if isinstance(error, dict) and error.get("error"):
@@ -130,11 +159,12 @@ def error_fields(body: bytes) -> tuple[str, str | None, str | None, str | None]:
     if not isinstance(message, str):
         message = orjson.dumps(message).decode()
     kind, code, param = (error.get(name) for name in ("type", "code", "param"))
-    return (
+    return Fields(
         message[:_MESSAGE_LENGTH],
         kind if isinstance(kind, str) else None,
         str(code) if isinstance(code, str | int) and not isinstance(code, bool) else None,
         param if isinstance(param, str) else None,
+        error,
     )
 
 
@@ -144,19 +174,3 @@ def _base_error(body: dict[str, Json]) -> dict[str, Json] | None:
     if isinstance(base, dict) and base.get("status_code"):
         return {"code": base["status_code"], "message": base.get("status_msg")}
     return None
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds from `retry-after-ms` or `retry-after` (seconds or an HTTP date against `date`)."""
-    try:
-        if value := headers.get("retry-after-ms"):
-            return max(0.0, float(value) / 1000)
-        if not (value := headers.get("retry-after")):
-            return None
-        if value.strip().replace(".", "", 1).isdecimal():
-            return float(value)
-        # The upstream's own clock, so that no other is needed.
-        now = parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None

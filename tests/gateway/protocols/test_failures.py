@@ -21,6 +21,20 @@ SLOW_DOWN = {
 }
 
 
+def exhausted(per: str) -> dict[str, Any]:
+    """Google's own sentence is the same for a minute's and for a day's quota."""
+    quota = f"GenerateRequestsPer{per}PerProjectPerModel-FreeTier"
+    return {
+        "code": 429,
+        "message": "You exceeded your current quota, please check your plan and billing details.",
+        "status": "RESOURCE_EXHAUSTED",
+        "details": [
+            {"@type": "…/google.rpc.QuotaFailure", "violations": [{"quotaId": quota}]},
+            {"@type": "…/google.rpc.RetryInfo", "retryDelay": "34.07s"},
+        ],
+    }
+
+
 @pytest.mark.parametrize(
     ("protocol", "status", "body", "kind", "retry_after_s"),
     [
@@ -33,6 +47,10 @@ SLOW_DOWN = {
             "bad_request",
             None,
         ),
+        ("gemini", 429, {"error": exhausted("Minute")}, "rate", 34.07),
+        ("gemini", 429, {"error": exhausted("Day")}, "quota", None),
+        ("openai", 429, [{"error": exhausted("Minute")}], "rate", 34.07),
+        ("openai", 429, [{"error": exhausted("Day")}], "quota", None),
         ("gemini", 402, {"error": {"message": "x"}}, "quota", None),
         ("gemini", 403, {"error": {"status": "PERMISSION_DENIED"}}, "key", None),
         ("gemini", 404, {"error": {"status": "NOT_FOUND"}}, "not_found", None),
@@ -62,6 +80,8 @@ SLOW_DOWN = {
             "content_filter",
             None,
         ),
+        ("dashscope", 403, {"code": "Model.AccessDenied", "message": "x"}, "not_found", None),
+        ("dashscope", 403, {"code": "AccessDenied", "message": "x"}, "key", None),
         ("dashscope", 401, {"code": "InvalidApiKey", "message": "x"}, "key", None),
         ("dashscope", 400, {"code": "Arrearage", "message": "x"}, "quota", None),
         ("dashscope", 400, {"code": "InvalidParameter", "message": "x"}, "bad_request", None),
