@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import cached_property
 from typing import Protocol, cast
 
 import orjson
@@ -167,17 +168,17 @@ class _Keys:
     def __call__(self, id: str) -> str:
         if not _COUNTED.search(id):
             return f"{self._prefix}:{id}"
-        beginning = hashlib.sha256(orjson.dumps(self._beginning())).hexdigest()[:16]
-        return f"{self._prefix}:{beginning}:{id}"
+        return f"{self._prefix}:{self._beginning}:{id}"
 
-    def _beginning(self) -> list[Json]:
-        """What the system and the user say up to the first answer."""
+    @cached_property
+    def _beginning(self) -> str:
+        """A hash of what the system and the user say up to the first answer; pictures are long."""
         said: list[Json] = []
         for message in self._chat["messages"]:
             if message["role"] == "assistant":
                 break
             said.append(message.get("content"))
-        return said
+        return hashlib.sha256(orjson.dumps(said)).hexdigest()[:16]
 
 
 def _calls(chat: Chat) -> Iterable[tuple[dict[str, Json], dict[str, Json]]]:

@@ -1,7 +1,9 @@
 """What upstreams want back in the next turn: kept by the tool call's id, bounded, for a while."""
 
+import hashlib
 import itertools
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -145,6 +147,20 @@ async def test_ids_that_are_counted_are_told_apart_by_the_conversation(id: str) 
         await recall.restore(1, 2, asked)
         found = asked["messages"][1].get("reasoning_content")
         assert found == (None if text == "third" else text)
+
+
+async def test_a_conversations_beginning_is_read_once_for_all_its_calls(monkeypatch: Any) -> None:
+    reads: list[bytes] = []
+
+    def sha256(data: bytes) -> Any:
+        reads.append(data)
+        return hashlib.sha256(data)
+
+    monkeypatch.setattr("gateway.recall.hashlib", SimpleNamespace(sha256=sha256))
+
+    await Recall(Memory()).restore(1, 2, chat(*(f"call_{number}" for number in range(50))))
+
+    assert len(reads) == 1
 
 
 @pytest.mark.parametrize(
