@@ -1,7 +1,6 @@
 """What every attempt at an upstream has in common, be it for chat or for a media task."""
 
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.protocols import PROTOCOLS
@@ -10,33 +9,23 @@ from gateway.shapes import Failure, UpstreamRequest
 from gateway.signing import issued
 from gateway.upstream import Upstream
 from gateway.wires import UpstreamResponse
-from platforms.errors import NoCredential
+from platforms.pool import Use
 from platforms.routes import CredentialSpec, PlatformSpec
 
 _NO_FILES: Mapping[str, Path] = {}
 
 
-def tries(platform: PlatformSpec) -> Iterator[CredentialSpec]:
-    """The platform's credentials in the order to try: by chance, by weight. Raises NoCredential."""
-    left = list(platform.credentials)
-    if not left:
-        raise NoCredential(platform.slug)
-    while len(left) > 1:
-        chosen = random.choices(left, [credential.weight for credential in left])[0]  # noqa: S311
-        yield chosen
-        left.remove(chosen)
-    yield left[0]
-
-
-def following(
-    order: Iterator[CredentialSpec], credential: CredentialSpec, failure: Failure
-) -> CredentialSpec:
-    """The credential to try next after this failure. Raises the failure where there is none."""
-    again = VERDICTS[failure.kind].again
-    chosen = next(order, credential if again == "same" else None) if again != "never" else None
-    if chosen is None:
-        raise failure
-    return chosen
+def told(use: Use, failure: Failure) -> None:
+    """Let the pool know what this failure says of the credential."""
+    means = VERDICTS[failure.kind].credential
+    if means == "cool":
+        use.cool(failure.retry_after_s, failure.message)
+    elif means == "disable":
+        use.disable(f"{failure.kind}: {failure.message}")
+    elif means == "count":
+        use.failed()
+    else:
+        use.succeeded()
 
 
 async def send(

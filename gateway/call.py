@@ -6,17 +6,18 @@ Whatever happens on the way, `http.answering` around it answers the client and w
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import orjson
 
 from gateway import relay
-from gateway.admission import admitted
-from gateway.attempts import following, scrub, send, tries
-from gateway.client import Client
+from gateway.admission import admitted, fallbacks
+from gateway.attempts import scrub, send
+from gateway.client import Client, RawHeaders, raw
 from gateway.errors import BadRequest
 from gateway.faces import Asked, Face
+from gateway.failover import Attempts, Leg
 from gateway.models import Outcome
 from gateway.protocols import PROTOCOLS
 from gateway.runtime import Gateway
@@ -30,6 +31,7 @@ from gateway.shapes import (
     Usage,
     usage_object,
 )
+from gateway.stickiness import sticky_key
 from gateway.translation import chat_for, native, said
 from gateway.usage import estimate
 from gateway.usage.entry import Entry
@@ -38,7 +40,6 @@ from gateway.wires import UpstreamResponse
 from platforms.routes import CredentialSpec, Route
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 _LISTED = 2000  # bytes of the header that names what was dropped
 
@@ -50,95 +51,131 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
     """
     entry.stream = asked.stream
     entry.route = route = admitted(gateway.catalogue, entry.caller, entry, asked.model, "chat")
-    protocol = PROTOCOLS[route.platform.protocol]
-    chat: Chat | None = None
-    if protocol.relays(face.wire, route):
-        exchange = protocol.relay(native(client, face, asked), route)
-    else:
-        chat = await chat_for(gateway, client, entry.caller, face, asked, route)
-        exchange = said(face, protocol.chat, chat, route)
-    reply = Reply(entry.id, route.model, entry.at_ns // 1_000_000_000)
-    call = _Call(gateway, client, entry, face, asked, chat, route, exchange, reply)
+    sticky = sticky_key(asked.body, entry.caller.id)
+    call = _Call(gateway, client, entry, face, asked)
+    if route.fallbacks:
+        call.came = orjson.dumps(asked.body)
+    leg = Leg(route, await call.said(route))
+    others = call.fallbacks(route) if route.fallbacks else None
     try:
-        await (call.stream() if entry.stream else call.blocking())
+        async with Attempts(gateway, entry, leg, others, sticky=sticky) as attempts:
+            await (call.stream(attempts) if entry.stream else call.blocking(attempts))
     except Failure as failure:
         if entry.credential is not None:
             scrub(failure, entry.credential)
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The request as one platform is told it."""
+
+    chat: Chat | None
+    """None: it is relayed as it came."""
+    exchange: Exchange
+
+
 class _Call:
     """One chat call under way: the parties, and the two ways to answer."""
 
     def __init__(
-        self,
-        gateway: Gateway,
-        client: Client,
-        entry: Entry,
-        face: Face,
-        asked: Asked,
-        chat: Chat | None,
-        route: Route,
-        exchange: Exchange,
-        reply: Reply,
+        self, gateway: Gateway, client: Client, entry: Entry, face: Face, asked: Asked
     ) -> None:
         self.gateway = gateway
         self.client = client
         self.entry = entry
         self.face = face
         self.asked = asked
-        self.chat = chat
-        """None: the request is relayed as it came."""
-        self.route = route
-        self.exchange = exchange
-        self.reply = reply
-        self.headers = [(b"x-request-id", entry.id.encode("ascii"))]
-        if face.dropped or exchange.dropped:
-            self.headers.append((b"x-tokens-dropped", _listed(face.dropped, exchange.dropped)))
+        self.came = b""
+        """The body as it came, where it may have to be said twice."""
+        self.reply = Reply(entry.id, asked.model, entry.at_ns // 1_000_000_000)
 
-    async def blocking(self) -> None:
+    async def said(self, route: Route) -> _Said:
+        """The request for this route's platform. Raises BadRequest where that cannot be said."""
+        protocol = PROTOCOLS[route.platform.protocol]
+        if protocol.relays(self.face.wire, route) and not route.fields:
+            given = native(self.client, self.face, self.asked)
+            return _Said(None, protocol.relay(given, route))
+        chat = await chat_for(
+            self.gateway, self.client, self.entry.caller, self.face, self.asked, route
+        )
+        if route.fields:
+            chat = {**chat, **route.fields}
+        return _Said(chat, said(self.face, protocol.chat, chat, route))
+
+    async def fallbacks(self, route: Route) -> AsyncIterator[Leg[_Said]]:
+        """Where else it may be answered, as far as it can be said there."""
+        for other in fallbacks(self.gateway.catalogue, self.entry.caller, route, "chat"):
+            # As it came: what the platform before wanted in it is not for this one.
+            self.asked = replace(self.asked, body=orjson.loads(self.came))
+            try:
+                yield Leg(other, await self.said(other))
+            except BadRequest as error:
+                place = f"{other.platform.slug}/{other.name}"
+                logger.warning("Request %s cannot go to %s: %s", self.entry.id, place, error)
+
+    async def blocking(self, attempts: Attempts[_Said]) -> None:
         """Answer with one body."""
-        timeouts = self.route.platform.timeouts
+        timeouts = attempts.leg.route.platform.timeouts
         async with Watch(self.client.receive, total_s=timeouts.total_s) as watch:
+
+            async def attempt(leg: Leg[_Said], credential: CredentialSpec) -> Answer:
+                with watch.translated():
+                    return await self._whole(leg, credential, watch)
+
             with watch.translated():
-                answer = await self._attempts(watch, self._whole)
-            usage = answer.usage or self._estimate(answer.text_length)
+                answer = await attempts.first(attempt, lambda: watch.is_over)
+            call = attempts.leg.call
+            usage = answer.usage or self._estimate(call.chat, answer.text_length)
             if answer.usage is None:
                 answer.completion["usage"] = usage_object(usage)
             self.entry.usage = usage
             body = answer.raw or relay.sound(self.face.answer, answer.completion)
-            await self._keep(answer.recall)
+            await self._keep(attempts.leg, answer.recall)
             watch.client_is_served()
             self.entry.first_byte()
             self.entry.write(Outcome.COMPLETED, 200)
-            await self.client.answer(200, body, self.headers)
+            await self.client.answer(200, body, self._headers(call.exchange))
 
-    async def stream(self) -> None:
+    async def stream(self, attempts: Attempts[_Said]) -> None:
         """Answer event by event, with pings while nothing comes."""
-        settings, timeouts = self.gateway.settings, self.route.platform.timeouts
+        settings, timeouts = self.gateway.settings, attempts.leg.route.platform.timeouts
+
+        async def ping() -> None:
+            if self.face.ping:
+                # An upstream that thinks for long: from here on an error is an event, no status.
+                headers = self._headers(attempts.leg.call.exchange)
+                await self.client.start_stream(headers, self.face.content_type)
+                await self.client.write(self.face.ping)
+
         async with Watch(
-            self.client.receive,
-            total_s=timeouts.total_s,
-            ping_s=settings.ping_s,
-            ping=self._ping,
+            self.client.receive, total_s=timeouts.total_s, ping_s=settings.ping_s, ping=ping
         ) as watch:
+
+            async def attempt(leg: Leg[_Said], credential: CredentialSpec) -> relay.Stream:
+                with watch.translated():
+                    return await self._opened(leg, credential, watch)
+
             with watch.translated():
-                stream = await self._attempts(watch, self._opened)
+                stream = await attempts.first(attempt, lambda: watch.is_over)
                 try:
-                    await self._relay(stream, watch)
+                    await self._relay(attempts.leg, stream, watch)
                 finally:
                     await stream.response.aclose()
 
-    async def _relay(self, stream: relay.Stream, watch: Watch) -> None:
-        await self.client.start_stream(self.headers, self.face.content_type)
+    async def _relay(self, leg: Leg[_Said], stream: relay.Stream, watch: Watch) -> None:
+        headers = self._headers(leg.call.exchange)
+        await self.client.start_stream(headers, self.face.content_type)
         self.entry.first_byte()
-        watch.expect("idle", self.route.platform.timeouts.idle_s)
+        watch.expect("idle", leg.route.platform.timeouts.idle_s)
         try:
             rest = await relay.pump(stream, self.client.write, watch)
         finally:
             # Also for a stream that was cut or left: what came was paid for.
-            self.entry.usage = usage = self._usage(stream)
-        await self._keep(stream.reader.recall)
+            counted = stream.reader.usage
+            usage = counted or self._estimate(leg.call.chat, stream.reader.text_length)
+            self.entry.usage = usage
+        await self._keep(leg, stream.reader.recall)
         watch.client_is_served()
         tail = relay.sound(self._tail, stream, usage)
         self.entry.write(Outcome.COMPLETED, 200)
@@ -148,43 +185,38 @@ class _Call:
     def _tail(self, stream: relay.Stream, usage: Usage) -> bytes:
         return b"".join(map(stream.encode, stream.reader.end(usage))) + self.face.end()
 
-    def _usage(self, stream: relay.Stream) -> Usage:
-        return stream.reader.usage or self._estimate(stream.reader.text_length)
-
-    def _estimate(self, text_length: int) -> Usage:
+    def _estimate(self, chat: Chat | None, text_length: int) -> Usage:
         try:
-            return estimate.usage(self.chat or self.face.chat(self.asked), text_length)
+            return estimate.usage(chat or self.face.chat(self.asked), text_length)
         except BadRequest:  # what was relayed need not be anything that a chat could say
             return estimate.usage_of_sizes(len(orjson.dumps(self.asked.body)), text_length)
 
-    async def _keep(self, recall: Mapping[str, Recalled]) -> None:
+    async def _keep(self, leg: Leg[_Said], recall: Mapping[str, Recalled]) -> None:
         """Before the client has its answer: its next turn may come at once."""
-        if recall and self.chat is not None:
+        if recall and leg.call.chat is not None:
             await self.gateway.recall.keep(
-                self.entry.caller.id, self.route.platform.id, self.chat, recall
+                self.entry.caller.id, leg.route.platform.id, leg.call.chat, recall
             )
 
-    async def _ping(self) -> None:
-        if self.face.ping:
-            # An upstream that thinks for long: from here on an error is an event, not a status.
-            await self.client.start_stream(self.headers, self.face.content_type)
-            await self.client.write(self.face.ping)
-
-    async def _whole(self, response: UpstreamResponse, watch: Watch) -> Answer:
+    async def _whole(self, leg: Leg[_Said], credential: CredentialSpec, watch: Watch) -> Answer:
+        response = await self._send(leg, credential, watch)
+        most = self.gateway.settings.max_answer
         try:
-            return await relay.whole(
-                response, self.exchange, self.reply, watch, self.gateway.settings.max_answer
-            )
+            return await relay.whole(response, leg.call.exchange, self.reply, watch, most)
         finally:
             await response.aclose()
 
-    async def _opened(self, response: UpstreamResponse, watch: Watch) -> relay.Stream:
+    async def _opened(
+        self, leg: Leg[_Said], credential: CredentialSpec, watch: Watch
+    ) -> relay.Stream:
+        response = await self._send(leg, credential, watch)
+        exchange = leg.call.exchange
         try:
             return await relay.open_stream(
                 response,
-                self.exchange,
+                exchange,
                 self.reply,
-                self.face.relayed if self.exchange.relays else self.face.chunk,
+                self.face.relayed if exchange.relays else self.face.chunk,
                 watch,
                 self.gateway.settings.max_answer,
             )
@@ -192,37 +224,26 @@ class _Call:
             await response.aclose()
             raise
 
-    async def _attempts(
-        self, watch: Watch, use: Callable[[UpstreamResponse, Watch], Awaitable[T]]
-    ) -> T:
-        """The first attempt that succeeds; the client has had nothing before. Raises Failure."""
-        platform, entry = self.route.platform, self.entry
-        most = self.gateway.settings.attempts
-        order = tries(platform)
-        credential = next(order)
-        while True:
-            entry.credential = credential
-            entry.attempts += 1
-            try:
-                with watch.translated():
-                    watch.expect("first_byte", platform.timeouts.first_byte_s)
-                    return await use(await self._send(credential), watch)
-            except Failure as failure:
-                scrub(failure, credential)
-                self.gateway.note_failure(credential, failure)
-                if entry.attempts >= most or watch.is_over:
-                    raise
-                credential = following(order, credential, failure)
-
-    async def _send(self, credential: CredentialSpec) -> UpstreamResponse:
+    async def _send(
+        self, leg: Leg[_Said], credential: CredentialSpec, watch: Watch
+    ) -> UpstreamResponse:
         """The answer of one upstream call, if it is a good one. Raises Failure."""
+        platform = leg.route.platform
+        watch.expect("first_byte", platform.timeouts.first_byte_s)
         return await send(
             self.gateway.upstream,
-            self.route.platform,
+            platform,
             credential,
-            self.exchange.request,
+            leg.call.exchange.request,
             max_error=self.gateway.settings.max_error,
         )
+
+    def _headers(self, exchange: Exchange) -> RawHeaders:
+        headers = raw(self.entry.headers())
+        if self.face.dropped or exchange.dropped:
+            dropped = _listed(self.face.dropped, exchange.dropped)
+            headers.append((b"x-tokens-dropped", dropped))
+        return headers
 
 
 def _listed(*names: Iterable[str]) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from gateway.errors import INVALID, ApiError
@@ -128,6 +128,14 @@ class Client:
     async def end(self, data: bytes = b"") -> None:
         """Send the last of the stream."""
         await self._send({"type": "http.response.body", "body": data})
+
+
+def raw(headers: Mapping[str, str]) -> RawHeaders:
+    """Headers as ASGI wants them."""
+    return [
+        (name.lower().encode("ascii"), value.encode("latin-1", "replace"))
+        for name, value in headers.items()
+    ]
 
 
 def too_large(limit: int) -> ApiError:

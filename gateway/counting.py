@@ -48,5 +48,5 @@ async def _asked(
     """The platform's answer; a client that leaves ends the asking."""
     async with Watch(client.receive, total_s=route.platform.timeouts.total_s) as watch:
         with watch.translated():
-            answer, _ = await once(gateway, entry, route, described.request, described.read)
+            answer, _ = await once(gateway, entry, route, described)
             return answer

@@ -4,6 +4,7 @@ One table for ASGI endpoints, DRF views and events in the middle of a stream. Sh
 those of OpenAI's error guide, so that the official SDKs raise the class that their users expect.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -205,11 +206,33 @@ def _no_credential(error: platforms.NoCredential) -> ApiError:
     )
 
 
+def _all_resting(error: platforms.AllResting) -> ApiError:
+    seconds = max(1, math.ceil(error.seconds))
+    headers = {"Retry-After": str(seconds)}
+    if error.why in ("open", "trial"):
+        return ApiError(
+            503,
+            f"The platform “{error.slug}” keeps failing and is given a pause. Try again in "
+            f"{seconds} s.",
+            type="service_unavailable_error",
+            code="server_is_overloaded",
+            headers=headers,
+        )
+    return ApiError(
+        429,
+        f"The platform “{error.slug}” takes no more requests just now with any of the operator's "
+        f"keys. Try again in {seconds} s.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        headers=headers,
+    )
+
+
 def _upstream(error: Failure) -> ApiError:
     verdict = VERDICTS[error.kind]
     headers = {}
     if error.retry_after_s is not None and verdict.status in (429, 503):
-        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     message = verdict.sentence or error.message
     return ApiError(
         verdict.status,
@@ -232,5 +255,6 @@ _EXPLANATIONS: dict[type[BaseException], Callable[[Any], ApiError]] = {
     platforms.PlatformUnknown: _platform_unknown,
     platforms.ModelUnknown: _model_unknown,
     platforms.NoCredential: _no_credential,
+    platforms.AllResting: _all_resting,
     Failure: _upstream,
 }

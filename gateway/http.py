@@ -4,7 +4,7 @@ import asyncio
 import logging
 from types import TracebackType
 
-from gateway.client import Client
+from gateway.client import Client, raw
 from gateway.errors import ApiError, explain, method_not_allowed
 from gateway.faces import Face
 from gateway.faces.openai import OPENAI
@@ -85,6 +85,7 @@ async def posted(gateway: Gateway, client: Client, entry: Entry) -> bytes:
     if client.method != "POST":
         raise method_not_allowed(client.method, "POST")
     entry.holder = await gateway.register.authenticate(client.headers, client.address)
+    entry.read_hints(client.header(b"x-tokens-group"), client.header(b"x-tokens-retries"))
     # Other types are refused by name; a missing one is taken for JSON.
     given = client.header(b"content-type").partition(b";")[0].strip().lower()
     if given and given != b"application/json" and not given.endswith(b"+json"):
@@ -108,9 +109,5 @@ async def answer_error(client: Client, entry: Entry, error: ApiError, face: Face
         return
     at_fault = error.status < 500 and error.code != "rate_limit_exceeded"
     entry.write(Outcome.REFUSED if at_fault else Outcome.UPSTREAM_ERROR, error.status, error)
-    headers = [(b"x-request-id", entry.id.encode("ascii"))]
-    headers += [
-        (name.lower().encode("ascii"), value.encode("latin-1", "replace"))
-        for name, value in error.headers.items()
-    ]
+    headers = raw({**entry.headers(), **error.headers})
     await client.answer(error.status, face.error(error), headers)

@@ -40,6 +40,11 @@ class UsageRecord(models.Model):
     error_code = models.CharField(_("error code"), max_length=60, blank=True)
     error = models.CharField(_("error"), max_length=300, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    tries = models.JSONField(
+        _("what became of each attempt"),
+        default=list,
+        help_text=_("Where there was more than one, or none that went well."),
+    )
     prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), default=0)
     cached_tokens = models.PositiveIntegerField(_("cached tokens"), default=0)
     cache_write_tokens = models.PositiveIntegerField(

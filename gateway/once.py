@@ -4,67 +4,57 @@ route ─ described call ─ attempts(credential → upstream) ─ answer
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
-from gateway.attempts import following, scrub, send, tries
-from gateway.relay import MISSHAPEN
+from gateway.attempts import send
+from gateway.failover import Attempts, Leg
+from gateway.relay import sound
 from gateway.runtime import Gateway
-from gateway.shapes import Failure, UpstreamRequest
+from gateway.shapes import Described, Failure, Json, Usage
 from gateway.usage.entry import Entry
 from platforms.routes import CredentialSpec, Route
 
-T = TypeVar("T")
+Answer = tuple[dict[str, Json], Usage | None]
 
 
 async def once(
     gateway: Gateway,
     entry: Entry,
     route: Route,
-    request: UpstreamRequest,
-    read: Callable[[bytes], T],
-) -> T:
-    """The answer of the first attempt that succeeds. Raises Failure, NoCredential.
+    call: Described,
+    fallbacks: AsyncIterator[Leg[Described]] | None = None,
+    sticky: str = "",
+) -> Answer:
+    """The answer of the first attempt that succeeds. Raises Failure, NoCredential, AllResting."""
+    total_s = route.platform.timeouts.total_s
 
-    `read`: a body of a 200 to what is answered; raises Failure.
-    """
-    platform = route.platform
-    order = tries(platform)
-    credential = next(order)
+    async def attempt(leg: Leg[Described], credential: CredentialSpec) -> Answer:
+        body = await _body(gateway, leg, credential)
+        return sound(leg.call.read, body)
+
     try:
-        async with asyncio.timeout(platform.timeouts.total_s):
-            while True:
-                entry.credential = credential
-                entry.attempts += 1
-                try:
-                    return read(await _body(gateway, route, credential, request))
-                except MISSHAPEN as error:
-                    raise Failure(
-                        "broken", "The platform's answer is not of the shape it should be."
-                    ) from error
-                except Failure as failure:
-                    scrub(failure, credential)
-                    gateway.note_failure(credential, failure)
-                    if entry.attempts >= gateway.settings.attempts:
-                        raise
-                    credential = following(order, credential, failure)
+        async with asyncio.timeout(total_s):
+            leg = Leg(route, call)
+            async with Attempts(gateway, entry, leg, fallbacks, sticky=sticky) as attempts:
+                return await attempts.first(attempt)
     except TimeoutError:
-        seconds = platform.timeouts.total_s
         raise Failure(
-            "timeout", f"The platform had not answered after {seconds:g} seconds."
+            "timeout", f"The platform had not answered after {total_s:g} seconds."
         ) from None
 
 
-async def _body(
-    gateway: Gateway, route: Route, credential: CredentialSpec, request: UpstreamRequest
-) -> bytes:
+async def _body(gateway: Gateway, leg: Leg[Described], credential: CredentialSpec) -> bytes:
     """One attempt's answer."""
-    first_byte_s = route.platform.timeouts.first_byte_s
-    settings = gateway.settings
+    platform, settings = leg.route.platform, gateway.settings
+    first_byte_s = platform.timeouts.first_byte_s
     try:
         async with asyncio.timeout(first_byte_s):
             response = await send(
-                gateway.upstream, route.platform, credential, request, max_error=settings.max_error
+                gateway.upstream,
+                platform,
+                credential,
+                leg.call.request,
+                max_error=settings.max_error,
             )
     except TimeoutError:
         raise Failure(

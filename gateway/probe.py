@@ -9,12 +9,13 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from gateway import attempts, model_names
+from gateway import attempts
 from gateway.attempts import scrub
 from gateway.errors import ApiError
 from gateway.protocols import PROTOCOLS
 from gateway.relay import MISSHAPEN
-from gateway.shapes import Failure, Reply, UpstreamRequest
+from gateway.reviving import TIMEOUT_S, reach
+from gateway.shapes import Failure, Reply
 from gateway.upstream import Upstream
 from platforms.catalogue import spec_of
 from platforms.models import Credential, Kind, ModelMapping, Platform
@@ -23,7 +24,6 @@ from platforms.routes import FREE, CredentialSpec, PlatformSpec, Route
 from platforms.secrets import SecretUnreadable
 
 T = TypeVar("T")
-TIMEOUT_S = 20.0
 MOST_MODELS = 20
 SIDE_BY_SIDE = 4
 _MAX_ANSWER = 2**20
@@ -52,7 +52,7 @@ async def _probe(
     upstream = Upstream()
     room = asyncio.Semaphore(SIDE_BY_SIDE)
     try:
-        names = await _in_time(_ask(upstream, platform, key))
+        names = await reach(upstream, platform, key)
         listed = (
             f"{len(names)} models listed"
             if platform.models_path
@@ -108,29 +108,6 @@ async def _chat(
         exchange.answer(body, Reply("probe", public, 0))
     except MISSHAPEN as error:
         raise Failure("broken", "The answer is not of the shape it should be.") from error
-
-
-async def _ask(upstream: Upstream, platform: PlatformSpec, key: CredentialSpec) -> tuple[str, ...]:
-    if platform.models_path:
-        return await model_names.fetch(upstream, platform, key)
-    return await _knock(upstream, platform, key)
-
-
-async def _knock(
-    upstream: Upstream, platform: PlatformSpec, key: CredentialSpec
-) -> tuple[str, ...]:
-    """An empty chat: a good credential is told that it is wrong, a bad one is turned away."""
-    request = UpstreamRequest("POST", platform.chat_path, b"{}")
-    response = await upstream.send(platform, key, request)
-    try:
-        body = await response.read(model_names.MAX_LIST)
-    finally:
-        await response.aclose()
-    if response.status not in (200, 400, 422):
-        raise PROTOCOLS[platform.protocol].failure(
-            response.status, response.headers, body, platform.dialect.error_codes
-        )
-    return ()
 
 
 async def _in_time(work: Awaitable[T]) -> T:

@@ -74,7 +74,8 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
         except asyncio.CancelledError:  # Django cancels a view whose client has left
             self.entry.write(Outcome.CANCELLED, CLIENT_CLOSED)
             raise
-        response["x-request-id"] = self.entry.id
+        for name, value in self.entry.headers().items():
+            response[name] = value
         ok = response.status_code < 400
         failed = response.status_code >= 500
         outcome = Outcome.UPSTREAM_ERROR if failed else Outcome.REFUSED
@@ -95,6 +96,11 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
         ]
         address = request.META.get("REMOTE_ADDR")
         self.entry.holder = await self.gateway.register.authenticate(headers, address)
+        group, retries = (
+            request.headers.get(name, "").encode("latin-1", "replace")
+            for name in ("x-tokens-group", "x-tokens-retries")
+        )
+        self.entry.read_hints(group, retries)
         return self.entry.holder
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -18,19 +20,26 @@ from gateway.model_names import ModelNames
 from gateway.observe import AccessLog
 from gateway.recall import Memory, Recall, Redis, Store
 from gateway.retry import VERDICTS
+from gateway.reviving import Reviver
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
 from gateway.usage.booking import Booking
 from gateway.usage.journal import Journal
 from licences.register import Register
+from platforms import sharing
 from platforms.catalogue import Catalogue
 from platforms.models import Credential
+from platforms.news import News
+from platforms.pool import Pool
+from platforms.reporting import Reporter
 from platforms.routes import CredentialSpec
+from platforms.sharing import Heard
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 WATCH_S = 0.5  # a change in the admin acts within a second
+REPORT_ROUNDS = 4  # a report of the pool every two seconds
 CLOSE_S = 5.0  # for calls that were cancelled at the end of the drain time
 FLUSH_S = 10.0  # for booking at the end; what is left is booked by the next process
 
@@ -46,6 +55,8 @@ class RelaySettings:
     ping_s: float
     body_s: float
     attempts: int
+    queue_s: float
+    """How long a call waits for a credential at most."""
     max_error: int = 2**20
     """Bytes of an error's body."""
 
@@ -58,6 +69,7 @@ class RelaySettings:
             ping_s=django_settings.TOKENS_PING_S,
             body_s=django_settings.TOKENS_BODY_S,
             attempts=django_settings.TOKENS_ATTEMPTS,
+            queue_s=django_settings.TOKENS_QUEUE_S,
         )
 
 
@@ -108,9 +120,12 @@ class Gateway:
         self.upstream = upstream or Upstream()
         self.model_names = ModelNames(self.upstream)
         self.recall = Recall(_store())
+        self.pool = Pool()
         self.media = Studio(
-            self.catalogue, self.upstream, self.note_failure, self.in_database_thread
+            self.catalogue, self.upstream, self.pool, self.note_failure, self.in_database_thread
         )
+        self._reporter = Reporter(self.pool)
+        self._reviver = Reviver(self.upstream, self.in_database_thread)
         self.journal = Journal(folder)
         self.booking = Booking(folder, self.journal)
         self._live_calls = Live()
@@ -143,8 +158,10 @@ class Gateway:
 
     async def start(self) -> None:
         """Load catalogue and licences, then keep them fresh and book what is journaled."""
-        await self.in_database_thread(self._load)
+        heard = await self.in_database_thread(self._load)
+        heard.tell(self.pool)
         self.own(self._keep_fresh(), "tokens: reload on change")
+        self.own(self._reviver.run(), "tokens: probe credentials")
         self.own(self.booking.run(), "tokens: book usage")
         self.own(self.media.worker.hold(), "tokens: hold media tasks")
         if self.works:
@@ -197,28 +214,40 @@ class Gateway:
 
     def note_failure(self, credential: CredentialSpec, failure: Failure) -> None:
         """Show in the admin what a credential's last error was; written soon, by the watcher."""
-        if credential.id and VERDICTS[failure.kind].noted:
+        if credential.id and VERDICTS[failure.kind].elsewhere:
             self._notes[credential.id] = failure.message[:300]
 
-    def _load(self) -> None:
+    def _load(self) -> Heard:
         self.catalogue.load()
         self.register.load()
+        return sharing.heard()
 
     async def _keep_fresh(self) -> None:
-        """Reload what has changed, within WATCH_S. A database outage is logged once."""
+        """Reload what has changed, pass on news of credentials, within WATCH_S.
+
+        A database outage is logged once; news wait for its end.
+        """
         failing = False
-        while True:
+        for round in itertools.count():
             await asyncio.sleep(WATCH_S)
+            news = self.pool.news.taken(self.pool.clock())
+            report = self._reporter.report() if round % REPORT_ROUNDS == 0 else None
             try:
-                await self.in_database_thread(self._refresh)
+                heard = await self.in_database_thread(partial(self._refresh, news, report))
             except DatabaseFailure as error:
+                self.pool.news.put_back(news, self.pool.clock())
                 if not failing:
                     logger.warning("Changes cannot be seen, the database fails: %s", error)
                 failing = True
             else:
                 failing = False
+                heard.tell(self.pool)
 
-    def _refresh(self) -> None:
+    def _refresh(self, news: News | None = None, report: dict[str, Any] | None = None) -> Heard:
+        if news:
+            sharing.tell(news)
+        if report is not None:
+            sharing.report(self._reporter.process, report)
         self.catalogue.refresh()
         self.register.refresh()
         notes, self._notes = self._notes, {}
@@ -227,3 +256,4 @@ class Gateway:
             Credential.objects.filter(pk=id).update(
                 last_error=message, last_error_at=timezone.now()
             )
+        return sharing.heard()

@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from platforms.dialects import Rules, dialect_of, problems
 from platforms.errors import ModelUnknown, PlatformUnknown
@@ -86,7 +87,7 @@ class Catalogue:
     def route(self, slug: str, model: str) -> Route:
         """Where a call for this model goes. Raises PlatformUnknown, ModelUnknown."""
         platform = self.platform(slug)
-        spec = platform.models.get(model)
+        spec, fields = named(platform, model)
         if spec is None:
             if not platform.pass_unmapped:
                 raise ModelUnknown(slug, model)
@@ -100,8 +101,9 @@ class Catalogue:
             spec.kind,
             spec.price,
             spec.dialect,
-            model,
+            name=spec.public_name,
             groups=(spec.groups,) if spec.groups else (),
+            fields=fields,
             fallbacks=spec.fallbacks,
         )
 
@@ -120,6 +122,38 @@ class Catalogue:
             else:
                 specs.append(_credential(platform, row, secret))
         return tuple(specs)
+
+
+def named(platform: PlatformSpec, model: str) -> tuple[ModelSpec | None, Mapping[str, Any]]:
+    """The mapped model of this name, and the fields that the name's parameters set.
+
+    A name that is mapped is itself; else `name-parameter-parameter`, with the longest mapped name
+    that has all of these parameters. None: it is not mapped.
+    """
+    found = platform.models.get(model)
+    if found is not None or not platform.has_parameters:
+        return found, {}
+    end = model.rfind("-")
+    while end > 0:
+        spec = platform.models.get(model[:end])
+        if spec is not None and spec.parameters:
+            fields = _fields(spec.parameters, model[end + 1 :])
+            if fields is not None:
+                return spec, fields
+        end = model.rfind("-", 0, end)
+    return None, {}
+
+
+def _fields(parameters: Mapping[str, Mapping[str, Any]], rest: str) -> dict[str, Any] | None:
+    """What these parameters, with hyphens between, set together; None: not all are declared."""
+    if rest in parameters:
+        return dict(parameters[rest])
+    for name, fields in parameters.items():
+        if rest.startswith(f"{name}-"):
+            more = _fields(parameters, rest[len(name) + 1 :])
+            if more is not None:
+                return {**fields, **more}
+    return None
 
 
 def pair(name: str) -> tuple[str, str]:
@@ -163,7 +197,6 @@ def _credential(platform: Platform, row: Credential, secret: str) -> CredentialS
         rpm=row.rpm,
         max_concurrency=row.max_concurrency,
         draining=row.draining,
-        disabled=row.disabled_reason,
     )
 
 
@@ -191,6 +224,7 @@ def _platform(
         timeouts=Timeouts(row.connect_s, row.first_byte_s, row.idle_s, row.total_s),
         credentials=credentials,
         models=models,
+        has_parameters=any(model.parameters for model in models.values()),
         dialect=dialect,
         rpm=row.rpm,
         tpm=row.tpm,

@@ -3,7 +3,8 @@
 PlatformError
  ├─ PlatformUnknown    no enabled platform of that name
  ├─ ModelUnknown       the platform has no such model, or it is switched off
- └─ NoCredential       the platform needs a key and none is enabled
+ ├─ NoCredential       the platform needs a key and none is in service
+ └─ AllResting         every credential rests, for longer than a call may wait
 """
 
 
@@ -29,8 +30,22 @@ class ModelUnknown(PlatformError):
 
 
 class NoCredential(PlatformError):
-    """The platform needs a credential and none is enabled."""
+    """The platform needs a credential and none is in service, or none of the groups asked for."""
 
     def __init__(self, slug: str) -> None:
         super().__init__(slug)
         self.slug = slug
+
+
+class AllResting(PlatformError):
+    """Every credential rests, and for longer than a call may wait.
+
+    `seconds`: until the first of them is free. `why`: `rate` (the platform wants fewer calls),
+    `open` or `trial` (it keeps failing), `full` (their own limits are reached).
+    """
+
+    def __init__(self, slug: str, seconds: float, why: str) -> None:
+        super().__init__(slug, seconds, why)
+        self.slug = slug
+        self.seconds = seconds
+        self.why = why

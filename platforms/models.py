@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from platforms.records import Cooldown, PoolReport  # noqa: F401 # Django looks for models here
 from platforms.validators import (
     validate_base_url,
     validate_fallbacks,
@@ -277,6 +278,8 @@ class Credential(models.Model):
         _("times disabled in a row"), default=0, editable=False
     )
     probe_at = models.DateTimeField(_("probed next"), null=True, blank=True, editable=False)
+    # When a probe or the operator has found it well: every process forgets what it held against it.
+    reset_at = models.DateTimeField(_("found well"), null=True, blank=True, editable=False)
 
     last_error = models.CharField(_("last error"), max_length=300, blank=True, editable=False)
     last_error_at = models.DateTimeField(_("last error at"), null=True, blank=True, editable=False)

@@ -77,8 +77,6 @@ class CredentialSpec:
     """Calls at once. None: no bound."""
     draining: bool = False
     """It ends what it carries and gets nothing new."""
-    disabled: str = ""
-    """Why it was put out of service when this was read; "": it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +195,8 @@ class PlatformSpec:
     models: Mapping[str, ModelSpec]
     """By public name; disabled ones too, so that they are refused and not passed through."""
     dialect: Dialect = PLAIN
+    has_parameters: bool = False
+    """Whether any model's name can carry parameters."""
     rpm: int | None = None
     """Requests a minute of all licences together. None: no bound; so for the next two."""
     tpm: int | None = None

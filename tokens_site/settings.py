@@ -164,6 +164,7 @@ TOKENS_MAX_HEADERS = env.int("TOKENS_MAX_HEADERS", default=64 * 2**10)  # bytes
 TOKENS_PING_S = env.float("TOKENS_PING_S", default=15.0)
 TOKENS_DRAIN_S = env.int("TOKENS_DRAIN_S", default=30)
 TOKENS_ATTEMPTS = env.int("TOKENS_ATTEMPTS", default=3)
+TOKENS_QUEUE_S = env.float("TOKENS_QUEUE_S", default=5.0)
 TOKENS_BODY_S = env.float("TOKENS_BODY_S", default=60.0)
 
 # --- Pictures and films: tasks -------------------------------------------------------------------

@@ -1,15 +1,23 @@
 """POST /<platform>/v1/embeddings: vectors of texts, answered whole."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway.admission import admitted
+from gateway.admission import admitted, fallbacks
+from gateway.errors import BadRequest
 from gateway.faces.embeddings import read_embeddings
+from gateway.failover import Leg
 from gateway.once import once
 from gateway.protocols import PROTOCOLS
 from gateway.reading import fields_of
 from gateway.rest import GatewayView
+from gateway.shapes import Described, Json
+from gateway.stickiness import sticky_key
 from gateway.usage import estimate
+from platforms.routes import Route
 
 
 class Embeddings(GatewayView):
@@ -26,8 +34,11 @@ class Embeddings(GatewayView):
         entry.route = route = admitted(
             self.gateway.catalogue, holder, entry, asked["model"], "embedding"
         )
-        call = PROTOCOLS[route.platform.protocol].embeddings(asked, route)
-        answer, usage = await once(self.gateway, entry, route, call.request, call.read)
+        sticky = sticky_key(asked, holder.id)
+        others = self._fallbacks(route, asked) if route.fallbacks else None
+        answer, usage = await once(
+            self.gateway, entry, route, described(route, asked), others, sticky
+        )
         if usage is None:
             usage = estimate.embedding_usage(asked["input"])
             answer["usage"] = {
@@ -36,3 +47,16 @@ class Embeddings(GatewayView):
             }
         entry.usage = usage
         return Response(answer)
+
+    async def _fallbacks(
+        self, route: Route, asked: dict[str, Json]
+    ) -> AsyncIterator[Leg[Described]]:
+        """Where else, as far as it can be said there; that vectors fit is the operator's word."""
+        for other in fallbacks(self.gateway.catalogue, self.entry.caller, route, "embedding"):
+            with contextlib.suppress(BadRequest):
+                yield Leg(other, described(other, asked))
+
+
+def described(route: Route, asked: dict[str, Json]) -> Described:
+    """The call as this route's platform is told it. Raises BadRequest."""
+    return PROTOCOLS[route.platform.protocol].embeddings({**asked, **route.fields}, route)

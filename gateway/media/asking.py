@@ -1,7 +1,7 @@
 """What a task asks for: kept in its row as JSON, and told to its platform's protocol again."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from gateway.bodies import Source
@@ -32,6 +32,13 @@ def kept(
     }
 
 
+def with_fields(asked: Asked, fields: Mapping[str, Json]) -> Asked:
+    """The same with the fields that the model's name has set."""
+    own = {name: fields[name] for name in ("n", "size", "seconds") if name in fields}
+    rest = {name: value for name, value in fields.items() if name not in own}
+    return replace(asked, **own, options={**asked.options, **rest})
+
+
 def plan_of(kind: str, asked: dict[str, Any], route: Route) -> Plan:
     """The upstream call that makes what was asked. Raises BadRequest on what cannot be said."""
     protocol = PROTOCOLS[route.platform.protocol]
@@ -59,7 +66,10 @@ def route(task: MediaTask, catalogue: Catalogue) -> Route:
     """
     # The price is kept in the row.
     platform = catalogue.platform(task.platform)
-    return Route(platform, task.model, task.upstream_model, None, FREE)
+    groups = tuple(frozenset(names) for names in task.asked.get("groups", ()))
+    return Route(
+        platform, task.model, task.upstream_model, None, FREE, name=task.model, groups=groups
+    )
 
 
 def pinned_in(catalogue: Catalogue, task: MediaTask) -> tuple[PlatformSpec, CredentialSpec] | None:

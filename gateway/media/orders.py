@@ -52,10 +52,10 @@ async def place(studio: Studio, entry: Entry, order: Order) -> MediaTask:
 
     A blocking order is begun at once by this process's own worker, an asynchronous one is queued.
     """
-    asked = order.asked
     entry.route = route = admitted(
-        studio.tools.catalogue, order.holder, entry, asked.model, order.kind
+        studio.tools.catalogue, order.holder, entry, order.asked.model, order.kind
     )
+    asked = asking.with_fields(order.asked, route.fields) if route.fields else order.asked
     # Before any picture is fetched or stored: what the platform cannot make is refused now.
     shape = [Source(given.name, file=given.name, size=1) for given in asked.inputs]
     mask_shape = Source("mask", file="mask", size=1) if asked.mask else None
@@ -75,6 +75,8 @@ async def place(studio: Studio, entry: Entry, order: Order) -> MediaTask:
     mask = sources.pop() if asked.mask else None
     task = _row(studio, entry, order, route, digest)
     task.asked = tasks.storable(asking.kept(asked, sources, mask, order.remix))
+    if route.groups:
+        task.asked["groups"] = [sorted(names) for names in route.groups]
     # The task's own record tells of this call, under the same id; to ask for the same again is
     # free. Before the row is there: a client that leaves meanwhile must not be booked instead.
     with entry.booked_elsewhere():

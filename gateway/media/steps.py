@@ -7,7 +7,6 @@ may not (submit) is announced in the row first.
 
 import asyncio
 import contextlib
-import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -31,7 +30,9 @@ from gateway.media.tools import Tools
 from gateway.models import MediaTask, TaskState
 from gateway.retry import VERDICTS
 from gateway.shapes import Failure
-from platforms.routes import CredentialSpec, PlatformSpec
+from platforms.errors import AllResting, NoCredential
+from platforms.pool import LOOK_S
+from platforms.routes import CredentialSpec, PlatformSpec, Route
 
 logger = logging.getLogger(__name__)
 
@@ -83,13 +84,16 @@ class Steps:
             return await self._endings.fail(task, endings.unlicensed(), refused=True)
         route = asking.route(task, self._tools.catalogue)
         plan = asking.plan(task, route)
+        pool = self._tools.pool
         last: Failure | None = None
         state = TaskState.QUEUED
-        order = attempts.tries(route.platform)
-        if task.remixed_from:
-            _platform, own = await self._pinned(task)
-            order = iter((own,))
-        for credential in itertools.islice(order, settings.TOKENS_ATTEMPTS):
+        own = (await self._pinned(task))[1] if task.remixed_from else None
+        tried: set[int] = set()
+        for _attempt in range(settings.TOKENS_ATTEMPTS):
+            credential = own or pool.choose(route, tried=tried)
+            if credential is None:
+                break
+            tried.add(credential.id)
             said = {
                 "state": TaskState.SUBMITTING,
                 "submitted_at": timezone.now(),
@@ -101,20 +105,36 @@ class Steps:
                 return  # cancelled, deleted, or taken over
             state = TaskState.SUBMITTING
             with contextlib.ExitStack() as stack:
+                use = stack.enter_context(pool.take(route, credential))
                 try:
                     progress, drafts = await self._calls.order(
                         plan, route.platform, credential, stack
                     )
                 except Failure as failure:
                     last = self._tools.noted(failure, credential)
+                    attempts.told(use, failure)
                     if not surely_refused(failure):
                         return await self._endings.fail(task, endings.unknown(task, failure))
-                    if VERDICTS[failure.kind].again == "never":
+                    if own is not None or VERDICTS[failure.kind].again == "never":
                         break
                 else:
+                    use.succeeded()
                     return await self._ordered(task, route.platform, credential, progress, drafts)
-        assert last is not None  # tries() gives at least one, or raises
+        if last is None:
+            return await self._wait_for_credential(task, route)
         await self._put_off(task, last)
+
+    async def _wait_for_credential(self, task: MediaTask, route: Route) -> None:
+        """All rest: looked at again when the first may be free. Raises NoCredential, AllResting."""
+        pause = self._tools.pool.pause(route)
+        if pause is None:
+            raise NoCredential(route.platform.slug)
+        seconds, why = pause
+        waited_s = (timezone.now() - task.created_at).total_seconds()
+        if task.blocking and waited_s + seconds > settings.TOKENS_QUEUE_S:
+            raise AllResting(route.platform.slug, seconds, why)
+        wait_s = max(seconds, LOOK_S if task.blocking else settings.TOKENS_POLL_S / 5)
+        await self._release(task, TaskState.QUEUED, wait_s)
 
     async def _ordered(
         self,

@@ -21,6 +21,7 @@ from gateway.models import ENDED, MediaTask
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
 from platforms.catalogue import Catalogue
+from platforms.pool import Pool
 from platforms.routes import CredentialSpec
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Studio:
         self,
         catalogue: Catalogue,
         upstream: Upstream,
+        pool: Pool,
         note_failure: Callable[[CredentialSpec, Failure], None],
         run: InThread,
     ) -> None:
@@ -53,6 +55,7 @@ class Studio:
             store=self.store,
             results=results,
             database=self._patiently,
+            pool=pool,
             note_failure=note_failure,
             ended=self._ended,
         )

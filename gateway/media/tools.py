@@ -11,6 +11,7 @@ from gateway.media.storage import Store
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
 from platforms.catalogue import Catalogue
+from platforms.pool import Pool
 from platforms.routes import CredentialSpec
 
 Database = Callable[..., Awaitable[Any]]
@@ -27,6 +28,7 @@ class Tools:
     results: Results
     database: Database
     """Runs a function in the database's thread."""
+    pool: Pool
     note_failure: Callable[[CredentialSpec, Failure], None]
     ended: Callable[[str], None]
     """Told a task's id when it has ended."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from gateway.errors import ApiError
+from gateway.errors import ApiError, BadRequest
 from gateway.models import Outcome
 from gateway.observe import AccessLog
 from gateway.shapes import Json, Usage
@@ -55,6 +55,7 @@ class Entry:
         "_access",
         "_journal",
         "_started",
+        "asked_groups",
         "at_ns",
         "attempts",
         "credential",
@@ -66,10 +67,13 @@ class Entry:
         "model",
         "outcome",
         "platform",
+        "retries",
         "route",
         "status",
         "stream",
+        "tries",
         "usage",
+        "waited_s",
         "written",
     )
 
@@ -90,6 +94,14 @@ class Entry:
         self.model = ""
         self.stream = False
         self.attempts = 0
+        self.tries: list[dict[str, Json]] = []
+        """What became of each attempt: platform, model, credential, milliseconds, failure."""
+        self.retries: int | None = None
+        """How many more attempts the caller allows after the first; None: as the site does."""
+        self.asked_groups = ""
+        """Names of credential groups that the caller asks for, with commas between."""
+        self.waited_s = 0.0
+        """Waited for a credential that may be used."""
         self.usage: Usage | None = None
         self.first_byte_ms: int | None = None
         self.status = 0
@@ -103,6 +115,26 @@ class Entry:
         if self.holder is None:
             raise KeyMissing
         return self.holder
+
+    def read_hints(self, group: bytes, retries: bytes) -> None:
+        """Take note of the headers x-tokens-group and x-tokens-retries. Raises BadRequest."""
+        self.asked_groups = group.decode("latin-1")
+        if retries:
+            if not (retries.isdigit() and len(retries) <= 3):
+                raise BadRequest(
+                    "The header x-tokens-retries must be a whole number: how many more attempts "
+                    "may follow the first.",
+                    param="x-tokens-retries",
+                )
+            self.retries = int(retries)
+
+    def headers(self) -> dict[str, str]:
+        """What every answer tells of its making."""
+        told = {"x-request-id": self.id}
+        if self.attempts:
+            told["x-tokens-attempts"] = str(self.attempts)
+            told["x-tokens-platform"] = self.platform
+        return told
 
     def first_byte(self) -> None:
         """The client's first byte of answer goes out now."""
@@ -159,6 +191,8 @@ class Entry:
             "first_byte_ms": self.first_byte_ms,
             "latency_ms": self._elapsed_ms(),
         }
+        if len(self.tries) > 1 or (self.tries and "failure" in self.tries[0]):
+            record["tries"] = self.tries
         if credential is not None and credential.id:
             record["credential_id"] = credential.id
             record["credential_name"] = credential.name

@@ -40,11 +40,13 @@ _TYPES = {
     "CharField": str,
     "BooleanField": bool,
     "FloatField": float,
-    "JSONField": dict,
 }
+_JSON = [field.name for field in _FIELDS if field.get_internal_type() == "JSONField"]
 _COLUMNS: dict[str, tuple[type, int]] = {
     field.name: (
-        _TYPES.get(field.get_internal_type(), int),
+        type(field.get_default())
+        if field.name in _JSON
+        else _TYPES.get(field.get_internal_type(), int),
         _MOST.get(field.get_internal_type()) or field.max_length or 0,
     )
     for field in _FIELDS
@@ -128,10 +130,16 @@ def _insert_records(records: list[Record]) -> None:
     rows = []
     for record in records:
         record = {**record, "at": moment(record["at"])}
-        record["prices"] = orjson.dumps(record["prices"]).decode("ascii")
+        for name in _JSON:
+            record[name] = _json(record[name])
         rows.append(list(record.values()))
     with connection.cursor() as cursor:
         cursor.executemany(sql, rows)
+
+
+def _json(value: Json) -> str:
+    """As a column holds it; PostgreSQL's JSON knows no NUL."""
+    return orjson.dumps(value).decode("utf-8").replace("\\u0000", "")
 
 
 def _add_to_days(records: list[Record]) -> None:

@@ -117,7 +117,7 @@ async def test_a_key_is_forgotten_after_a_day(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("status", "calls"),
-    [(429, 2), (401, 2), (400, 2), (500, 1)],
+    [(429, 2), (404, 2), (400, 2), (500, 1)],
 )
 async def test_what_was_surely_refused_may_be_tried_again_and_nothing_else(
     site: Site, status: int, calls: int

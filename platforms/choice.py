@@ -1,0 +1,98 @@
+"""Tiers of credentials, and one of a tier: by weight and load, or always the same. Pure."""
+
+import bisect
+import hashlib
+import itertools
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from platforms.routes import CredentialSpec, PlatformSpec
+
+Groups = tuple[frozenset[str], ...]
+Load = Callable[[CredentialSpec], float | None]
+"""What a credential carries for its weight; None: it must not be used now."""
+_DRAWS = 4  # before all of a tier are looked at
+_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Credentials of one priority, with what a draw by weight needs."""
+
+    credentials: tuple[CredentialSpec, ...]
+    bounds: tuple[int, ...]
+    """Sums of weights up to and with each."""
+
+
+def tiers(platform: PlatformSpec, groups: Groups) -> tuple[Tier, ...]:
+    """The credentials that may get calls of these groups, the best tier first."""
+    able = [
+        credential
+        for credential in platform.credentials
+        if not credential.draining and all(credential.groups & group for group in groups)
+    ]
+    able.sort(key=lambda credential: credential.tier)
+    by_tier = itertools.groupby(able, key=lambda credential: credential.tier)
+    return tuple(_tier(tuple(of_tier)) for _number, of_tier in by_tier)
+
+
+def lighter(tier: Tier, load: Load) -> CredentialSpec | None:
+    """Of two drawn by weight the one that carries less; None: not one of the tier can be used."""
+    for _draw in range(_DRAWS):
+        found = _lighter_of(_drawn(tier), _drawn(tier), load)
+        if found is not None:
+            return found
+    well = tuple(one for one in tier.credentials if load(one) is not None)
+    if not well:
+        return None
+    left = _tier(well)
+    return _lighter_of(_drawn(left), _drawn(left), load)
+
+
+def faithful(tier: Tier, sticky: str, load: Load) -> CredentialSpec | None:
+    """Rendezvous: each that can be used bids by its own hash of the key, the highest bid wins.
+
+    So a key stays with its credential while that is well, and only its own keys move when it
+    is not: no table, and the same in every process.
+    """
+    digest = hashlib.blake2b(sticky.encode("utf-8", "replace"), digest_size=8).digest()
+    seed = int.from_bytes(digest, "big")
+    able = [one for one in tier.credentials if load(one) is not None]
+    return max(able, key=lambda credential: _bid(seed, credential), default=None)
+
+
+def _tier(credentials: tuple[CredentialSpec, ...]) -> Tier:
+    return Tier(credentials, tuple(itertools.accumulate(one.weight for one in credentials)))
+
+
+def _drawn(tier: Tier) -> CredentialSpec:
+    """One by chance, by weight."""
+    if len(tier.credentials) == 1:
+        return tier.credentials[0]
+    place = bisect.bisect(tier.bounds, random.random() * tier.bounds[-1])  # noqa: S311 # no secret
+    return tier.credentials[min(place, len(tier.credentials) - 1)]
+
+
+def _lighter_of(first: CredentialSpec, second: CredentialSpec, load: Load) -> CredentialSpec | None:
+    one = load(first)
+    if first is second:
+        return None if one is None else first
+    other = load(second)
+    if one is None:
+        return None if other is None else second
+    return first if other is None or one <= other else second
+
+
+def _bid(seed: int, credential: CredentialSpec) -> float:
+    """A credential's weighted bid for a sticky key.
+
+    splitmix64 of key and id, then -weight / ln(u): weighted rendezvous hashing (Schindelhauer and
+    Schomaker, 2005).
+    """
+    mixed = (seed ^ (credential.id * 0x9E3779B97F4A7C15)) & _MASK
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
+    mixed ^= mixed >> 31
+    return -credential.weight / math.log((mixed + 1) / (2**64 + 1))
