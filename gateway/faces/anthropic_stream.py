@@ -14,6 +14,7 @@ from gateway import sse
 from gateway.errors import ApiError
 from gateway.faces import Face
 from gateway.shapes import Json
+from gateway.values import as_count, as_objects, as_text
 
 STOP_REASONS = {
     "stop": "end_turn",
@@ -61,7 +62,7 @@ class AnthropicAnswers(Face):
     @override
     def answer(self, completion: dict[str, Json]) -> bytes:
         message, choice = self._begin(completion), completion["choices"][0]
-        calls = enumerate(_objects(choice["message"].get("tool_calls")))
+        calls = enumerate(as_objects(choice["message"].get("tool_calls")))
         numbered = [{**call, "index": number} for number, call in calls]
         self._read({**choice["message"], "tool_calls": numbered})
         self._reason = choice["finish_reason"]
@@ -143,15 +144,15 @@ class AnthropicAnswers(Face):
 
     def _read(self, delta: dict[str, Json]) -> None:
         """Put what a delta or a message says into the blocks that it belongs to."""
-        thoughts = _objects(delta.get("thinking_blocks"))
+        thoughts = as_objects(delta.get("thinking_blocks"))
         for thought in thoughts:
             self._think(thought)
-        thinking = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
+        thinking = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
         if thinking and not thoughts:  # otherwise it says the same again
             self._newest("thinking").pieces.append(thinking)
-        if text := _text(delta.get("content")) + _text(delta.get("refusal")):
+        if text := as_text(delta.get("content")) + as_text(delta.get("refusal")):
             self._newest("text").pieces.append(text)
-        for position, fragment in enumerate(_objects(delta.get("tool_calls"))):
+        for position, fragment in enumerate(as_objects(delta.get("tool_calls"))):
             self._call(fragment, fragment.get("index", position))
 
     def _call(self, fragment: dict[str, Json], index: int) -> None:
@@ -164,15 +165,15 @@ class AnthropicAnswers(Face):
             self._calls[index] = block
             self._waiting.append(block)
         block.start["name"] = block.start["name"] or function.get("name") or ""
-        block.pieces.append(_text(function.get("arguments")))
+        block.pieces.append(as_text(function.get("arguments")))
 
     def _think(self, thought: dict[str, Json]) -> None:
         """A block that is signed or hidden; a signed one's text has mostly come before."""
         if thought.get("type") == "redacted_thinking":
-            hidden = {"type": "redacted_thinking", "data": _text(thought.get("data"))}
+            hidden = {"type": "redacted_thinking", "data": as_text(thought.get("data"))}
             self._waiting.append(_Block(hidden, "", ended=True))
             return
-        text, signature = _text(thought.get("thinking")), _text(thought.get("signature"))
+        text, signature = as_text(thought.get("thinking")), as_text(thought.get("signature"))
         if not (text or signature):
             return
         block = self._newest("thinking")
@@ -267,10 +268,10 @@ def as_input(arguments: str) -> dict[str, Json]:
 def usage_object(usage: Json) -> dict[str, Json]:
     """OpenAI's usage, counted as Anthropic counts: cached tokens are not among the others (§2)."""
     usage = usage or {}
-    prompt, output = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    prompt, output = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
     details = usage.get("prompt_tokens_details") or {}
-    cached = min(_count(details.get("cached_tokens")), prompt)
-    written = min(_count(details.get("cache_write_tokens")), prompt - cached)
+    cached = min(as_count(details.get("cached_tokens")), prompt)
+    written = min(as_count(details.get("cache_write_tokens")), prompt - cached)
     counts: dict[str, Json] = {
         "input_tokens": prompt - cached - written,
         "cache_creation_input_tokens": written,
@@ -278,7 +279,7 @@ def usage_object(usage: Json) -> dict[str, Json]:
         "output_tokens": output,
     }
     details = usage.get("completion_tokens_details") or {}
-    if thought := min(_count(details.get("reasoning_tokens")), output):
+    if thought := min(as_count(details.get("reasoning_tokens")), output):
         counts["output_tokens_details"] = {"thinking_tokens": thought}
     return counts
 
@@ -290,16 +291,3 @@ def _object(text: str) -> dict[str, Json] | None:
     except orjson.JSONDecodeError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _objects(value: Json) -> list[dict[str, Json]]:
-    """The objects of a list; what a platform sends may be anything."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _count(value: Json) -> int:
-    return value if type(value) is int and value > 0 else 0

@@ -14,6 +14,7 @@ from gateway import sse
 from gateway.errors import ApiError
 from gateway.faces import Face
 from gateway.shapes import Json
+from gateway.values import as_count, as_objects, as_text
 
 STREAM = "streamGenerateContent"
 FINISH_REASONS = {
@@ -172,16 +173,18 @@ class Candidate:
 
     def read(self, delta: dict[str, Json]) -> list[Part]:
         """The parts that a message or a delta says; calls once they are whole."""
-        thought = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
+        thought = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
         shown = thought and self._shows_thoughts
         parts: list[Part] = [{"text": thought, "thought": True}] if shown else []
-        parts += [{"text": one} for key in ("content", "refusal") if (one := _text(delta.get(key)))]
+        parts += [
+            {"text": one} for key in ("content", "refusal") if (one := as_text(delta.get(key)))
+        ]
         if signature := signature_of(delta):
             if not parts or "thought" in parts[-1]:
                 parts.append({"text": ""})  # so does Google send what is signed late
             parts[-1]["thoughtSignature"] = signature
-        parts += [part for image in _objects(delta.get("images")) if (part := _image(image))]
-        for position, fragment in enumerate(_objects(delta.get("tool_calls"))):
+        parts += [part for image in as_objects(delta.get("images")) if (part := _image(image))]
+        for position, fragment in enumerate(as_objects(delta.get("tool_calls"))):
             parts += self._fragment(fragment, fragment.get("index", position))
         return parts
 
@@ -217,19 +220,22 @@ class Candidate:
                     break  # fragments may alternate, and calls keep their order
             self._calls[index] = _Call()
         call, function = self._calls[index], fragment.get("function") or {}
-        call.id = call.id or _text(fragment.get("id"))
-        call.name = call.name or _text(function.get("name"))
+        call.id = call.id or as_text(fragment.get("id"))
+        call.name = call.name or as_text(function.get("name"))
         call.signature = call.signature or signature_of(fragment)
-        call.pieces.append(_text(function.get("arguments")))
+        call.pieces.append(as_text(function.get("arguments")))
         return parts
 
 
 def usage_metadata(usage: dict[str, Json]) -> dict[str, int]:
     """OpenAI's usage, counted as Gemini counts: its candidates exclude thoughts (§5)."""
-    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    prompt, completion = (
+        as_count(usage.get("prompt_tokens")),
+        as_count(usage.get("completion_tokens")),
+    )
     details = usage.get("completion_tokens_details") or {}
-    thoughts = min(_count(details.get("reasoning_tokens")), completion)
-    cached = _count((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
+    thoughts = min(as_count(details.get("reasoning_tokens")), completion)
+    cached = as_count((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
     counts = {"promptTokenCount": prompt, "candidatesTokenCount": completion - thoughts}
     more = {"thoughtsTokenCount": thoughts, "cachedContentTokenCount": cached}
     counts |= {name: count for name, count in more.items() if count}
@@ -259,7 +265,7 @@ def signature_of(holder: dict[str, Json]) -> str:
     """The thought signature that `kept` put there, "" where there is none."""
     extra = holder.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
-    return _text(google.get("thought_signature")) if isinstance(google, dict) else ""
+    return as_text(google.get("thought_signature")) if isinstance(google, dict) else ""
 
 
 def _reply(said: dict[str, Json]) -> dict[str, Json]:
@@ -273,7 +279,7 @@ def _signed(part: Part, signature: str) -> Part:
 def _image(image: dict[str, Json]) -> Part | None:
     """A picture of `message.images`: a data URL, or an address."""
     holder = image.get("image_url")
-    url = _text(holder.get("url")) if isinstance(holder, dict) else ""
+    url = as_text(holder.get("url")) if isinstance(holder, dict) else ""
     head, found, data = url.partition(";base64,")
     if not found:
         return {"fileData": {"fileUri": url}} if url else None
@@ -282,24 +288,11 @@ def _image(image: dict[str, Json]) -> Part | None:
 
 
 def _logprobs_result(logprobs: Json) -> dict[str, Json]:
-    entries = _objects(logprobs.get("content")) if isinstance(logprobs, dict) else []
-    tops = [{"candidates": _chosen(_objects(one.get("top_logprobs")))} for one in entries]
+    entries = as_objects(logprobs.get("content")) if isinstance(logprobs, dict) else []
+    tops = [{"candidates": _chosen(as_objects(one.get("top_logprobs")))} for one in entries]
     result = {"chosenCandidates": _chosen(entries), "topCandidates": tops}
     return {"logprobsResult": result} if entries else {}
 
 
 def _chosen(entries: list[dict[str, Json]]) -> list[Json]:
     return [{"token": one.get("token"), "logProbability": one.get("logprob")} for one in entries]
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _objects(value: Json) -> list[dict[str, Json]]:
-    """The objects of a list; a platform may have sent anything."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _count(value: Json) -> int:
-    return value if type(value) is int and value > 0 else 0

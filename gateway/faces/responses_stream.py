@@ -15,6 +15,7 @@ from gateway import sse
 from gateway.errors import ApiError
 from gateway.faces import Face
 from gateway.shapes import Json
+from gateway.values import as_count, as_object, as_objects, as_text
 
 INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Finish reasons that leave a response incomplete, and why; others complete it."""
@@ -104,7 +105,7 @@ class ResponsesAnswers(Face):
     @override
     def answer(self, completion: dict[str, Json]) -> bytes:
         choice = completion["choices"][0]
-        calls = enumerate(_objects(choice["message"].get("tool_calls")))
+        calls = enumerate(as_objects(choice["message"].get("tool_calls")))
         numbered = [{**call, "index": number} for number, call in calls]
         self._begin(completion)
         self._read({**choice["message"], "tool_calls": numbered}, choice.get("logprobs"))
@@ -153,7 +154,7 @@ class ResponsesAnswers(Face):
         if self._newest:
             newest = orjson.loads(self._newest)
             self._closed = newest.get("type") in _TERMINAL
-            self._sequence = _count(newest.get("sequence_number")) + 1
+            self._sequence = as_count(newest.get("sequence_number")) + 1
             response = orjson.loads(self._created or b"{}").get("response") or {}
         if self._closed:
             return b""
@@ -204,34 +205,34 @@ class ResponsesAnswers(Face):
 
     def _read(self, delta: dict[str, Json], logprobs: Json) -> None:
         """Put what a delta or a message says into the items that it belongs to."""
-        thoughts = _objects(delta.get("thinking_blocks"))
-        thinking = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
+        thoughts = as_objects(delta.get("thinking_blocks"))
+        thinking = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
         self._has_reasoning = self._has_reasoning or bool(thinking)
         if not self._has_reasoning:
-            thinking = "".join(_text(thought.get("thinking")) for thought in thoughts)
+            thinking = "".join(as_text(thought.get("thinking")) for thought in thoughts)
         if thinking:
             self._add(self._at("summary_text"), thinking)
         if thoughts and self._seals:
             self._taking("summary_text").thoughts += thoughts
-        if text := _text(delta.get("content")):
-            tokens = _tokens(_object(logprobs).get("content"))
+        if text := as_text(delta.get("content")):
+            tokens = _tokens(as_object(logprobs).get("content"))
             self._add(self._at("output_text"), text, tokens)
-        if text := _text(delta.get("refusal")):
+        if text := as_text(delta.get("refusal")):
             self._add(self._at("refusal"), text)
-        for note in _objects(delta.get("annotations")):
-            self._note(_object(note.get("url_citation")))
-        for position, fragment in enumerate(_objects(delta.get("tool_calls"))):
+        for note in as_objects(delta.get("annotations")):
+            self._note(as_object(note.get("url_citation")))
+        for position, fragment in enumerate(as_objects(delta.get("tool_calls"))):
             self._call(fragment, fragment.get("index", position))
 
     def _call(self, fragment: dict[str, Json], index: int) -> None:
         type = "custom" if "custom" in fragment else "function"
-        call, function = self._calls.get(index), _object(fragment.get(type))
+        call, function = self._calls.get(index), as_object(fragment.get(type))
         if call is None:
             # Some platforms give a call no id; its output could not name it.
-            id = _text(fragment.get("id")) or f"call_{self._id}_{index}"
+            id = as_text(fragment.get("id")) or f"call_{self._id}_{index}"
             call = self._calls[index] = _Item(_KINDS[type], {"call_id": id, "name": ""})
-        call.said["name"] = call.said["name"] or _text(function.get("name"))
-        self._add(call, _text(function.get(call.kind.text)))
+        call.said["name"] = call.said["name"] or as_text(function.get("name"))
+        self._add(call, as_text(function.get(call.kind.text)))
         if group := self.namespaces.get(call.said["name"]):
             call.said["namespace"] = group
         if not call.at and call.said["name"]:
@@ -242,8 +243,8 @@ class ResponsesAnswers(Face):
         if not isinstance(citation.get("url"), str):
             return
         item = self._at("output_text")
-        note = {name: _text(citation.get(name)) for name in ("url", "title")}
-        places = {name: _count(citation.get(name)) for name in ("start_index", "end_index")}
+        note = {name: as_text(citation.get(name)) for name in ("url", "title")}
+        places = {name: as_count(citation.get(name)) for name in ("start_index", "end_index")}
         notes = item.part["annotations"]
         notes.append({"type": "url_citation", **note, **places})
         more = {"annotation_index": len(notes) - 1, "annotation": notes[-1]}
@@ -348,35 +349,35 @@ def unsealed(encrypted: str) -> list[Json]:
         said = orjson.loads(base64.b64decode(encrypted.removeprefix(_OURS), validate=True))
     except ValueError:
         return []
-    return _signed(_object(said).get("thinking_blocks"))
+    return _signed(as_object(said).get("thinking_blocks"))
 
 
 def _signed(thoughts: Json) -> list[Json]:
     """Thoughts that their platform takes back: signed or hidden ones. Pieces of one become one."""
     kept: list[Json] = []
     text = ""
-    for thought in _objects(thoughts):
-        said, signature = _text(thought.get("thinking")), _text(thought.get("signature"))
+    for thought in as_objects(thoughts):
+        said, signature = as_text(thought.get("thinking")), as_text(thought.get("signature"))
         text = said if signature and said.startswith(text) else text + said
         if signature:
             kept.append({"type": "thinking", "thinking": text, "signature": signature})
             text = ""
-        elif data := _text(thought.get("data")):
+        elif data := as_text(thought.get("data")):
             kept.append({"type": "redacted_thinking", "data": data})
     return kept
 
 
 def usage_object(usage: dict[str, Json]) -> dict[str, Json]:
     """OpenAI's usage of a chat in the words of a response (§3)."""
-    prompt, output = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    details = _object(usage.get("prompt_tokens_details"))
-    given = {name: _count(details.get(name)) for name in ("cached_tokens", "cache_write_tokens")}
-    details = _object(usage.get("completion_tokens_details"))
+    prompt, output = as_count(usage.get("prompt_tokens")), as_count(usage.get("completion_tokens"))
+    details = as_object(usage.get("prompt_tokens_details"))
+    given = {name: as_count(details.get(name)) for name in ("cached_tokens", "cache_write_tokens")}
+    details = as_object(usage.get("completion_tokens_details"))
     return {
         "input_tokens": prompt,
         "input_tokens_details": given,
         "output_tokens": output,
-        "output_tokens_details": {"reasoning_tokens": _count(details.get("reasoning_tokens"))},
+        "output_tokens_details": {"reasoning_tokens": as_count(details.get("reasoning_tokens"))},
         "total_tokens": prompt + output,
     }
 
@@ -410,25 +411,8 @@ def _repeated(request: dict[str, Json]) -> dict[str, Json]:
 def _tokens(logprobs: Json) -> list[Json]:
     """Tokens as they are there, where `bytes` and `top_logprobs` are never null."""
     tokens: list[Json] = []
-    for token in _objects(logprobs):
-        likely = _objects(token.get("top_logprobs"))
+    for token in as_objects(logprobs):
+        likely = as_objects(token.get("top_logprobs"))
         top = [{**one, "bytes": one.get("bytes") or []} for one in likely]
         tokens.append({**token, "bytes": token.get("bytes") or [], "top_logprobs": top})
     return tokens
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _object(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Json) -> list[dict[str, Json]]:
-    """The objects of a list; what a platform sends may be anything."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _count(value: Json) -> int:
-    return value if type(value) is int and value > 0 else 0

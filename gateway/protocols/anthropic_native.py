@@ -6,7 +6,7 @@ Sources: wire notes anthropic §0-§3, §5 (anthropic 2.12.0 and 1.17.0, Nov 202
 import orjson
 
 from gateway.protocols import base
-from gateway.protocols.anthropic_stream import failure_in, read_usage, said_or_estimated, size
+from gateway.protocols.anthropic_stream import failure_in, read_usage, said_or_estimated
 from gateway.protocols.base import loads, without_chunks
 from gateway.shapes import (
     Answer,
@@ -20,6 +20,7 @@ from gateway.shapes import (
     UpstreamRequest,
     Usage,
 )
+from gateway.values import size
 from platforms.routes import Route
 
 _TEXTS = ("text", "thinking", "partial_json")

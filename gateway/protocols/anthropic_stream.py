@@ -11,6 +11,7 @@ import orjson
 from gateway.protocols.base import kind_of, loads
 from gateway.protocols.refusals import about
 from gateway.shapes import Answer, Failure, FailureKind, Json, Recalled, Reply, Usage, usage_object
+from gateway.values import as_count, size
 
 FINISH_REASONS = {
     "end_turn": "stop",
@@ -47,11 +48,6 @@ _COUNTS = (
 _BYTES_PER_TOKEN = 4  # of an answer that broke off before its count came; a rough mean
 
 
-def size(text: str) -> int:
-    """Bytes of a text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-
-
 def read_usage(usage: Json) -> Usage | None:
     """Anthropic's usage object, counted as OpenAI counts; None where it is missing or not one.
 
@@ -59,7 +55,7 @@ def read_usage(usage: Json) -> Usage | None:
     """
     if not isinstance(usage, dict) or not any(type(usage.get(name)) is int for name in _COUNTS):
         return None
-    fresh, written, cached, output = (_count(usage.get(name)) for name in _COUNTS)
+    fresh, written, cached, output = (as_count(usage.get(name)) for name in _COUNTS)
     details = usage.get("output_tokens_details")
     thought = details.get("thinking_tokens") if isinstance(details, dict) else 0
     return Usage(
@@ -67,7 +63,7 @@ def read_usage(usage: Json) -> Usage | None:
         completion_tokens=output,
         cached_tokens=cached,
         cache_write_tokens=written,
-        reasoning_tokens=min(_count(thought), output),
+        reasoning_tokens=min(as_count(thought), output),
         measured=True,
     )
 
@@ -89,7 +85,7 @@ def shown_usage(usage: Usage, raw: dict[str, Json]) -> dict[str, Json]:
     if usage.measured:
         shown["prompt_tokens_details"] = {
             "cached_tokens": usage.cached_tokens,
-            "cache_write_tokens": _count(raw.get("cache_creation_input_tokens")),
+            "cache_write_tokens": as_count(raw.get("cache_creation_input_tokens")),
         }
         shown["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
     return shown
@@ -404,7 +400,3 @@ class AnthropicReader:
         if self._shows_usage:
             chunk["usage"] = None
         return chunk
-
-
-def _count(value: Json) -> int:
-    return value if type(value) is int and value > 0 else 0

@@ -8,6 +8,7 @@ from gateway.protocols.base import refined
 from gateway.protocols.openai_media import failure_of
 from gateway.protocols.sizes import film_facts, pixels
 from gateway.shapes import Failure, FailureKind, Json, Usage
+from gateway.values import as_object, as_text
 
 STATUSES: Mapping[str, Status] = {
     "PENDING": "queued",
@@ -38,16 +39,16 @@ def pictures(answer: Mapping[str, Json], output: Mapping[str, Json]) -> Progress
     """The pictures that were made; single ones may have failed. Raises Failure where all have."""
     rows = _rows(output)
     results = tuple(
-        Result("image", url=row["url"], revised_prompt=_text(row.get("actual_prompt")))
+        Result("image", url=row["url"], revised_prompt=as_text(row.get("actual_prompt")))
         for row in rows
-        if _text(row.get("url"))
+        if as_text(row.get("url"))
     )
     if not results:
         failed = next((row for row in rows if row.get("code")), None)
         if failed is None:
             raise Failure("broken", "The platform answered without a picture.")
         raise refined(failure_of(failed, "failed"), KINDS)
-    used = _object(answer.get("usage"))
+    used = as_object(answer.get("usage"))
     width, height = used.get("width"), used.get("height")
     size = _size(used.get("size")) or _size(f"{width}x{height}")
     facts = {"size": size} if size else {}
@@ -56,10 +57,10 @@ def pictures(answer: Mapping[str, Json], output: Mapping[str, Json]) -> Progress
 
 def film(answer: Mapping[str, Json], output: Mapping[str, Json]) -> Progress:
     """The film that was made. Raises Failure where there is none."""
-    url = _text(output.get("video_url"))
+    url = as_text(output.get("video_url"))
     if not url:
         raise Failure("broken", "The platform finished the film without saying where it is.")
-    used = _object(answer.get("usage"))
+    used = as_object(answer.get("usage"))
     # What is billed may have the film's source in it; the caller is told how long the film is.
     seconds = used.get("output_video_duration") or used.get("duration")
     facts = film_facts(seconds, used.get("SR"), used.get("ratio"))
@@ -76,8 +77,8 @@ def _rows(output: Mapping[str, Json]) -> list[dict[str, Any]]:
         return [row for row in results if isinstance(row, dict)]
     rows: list[dict[str, Any]] = []
     for choice in choices if isinstance(choices, list) else ():
-        parts = _object(_object(choice).get("message")).get("content")
-        rows += ({"url": _object(part).get("image")} for part in parts or () if part)
+        parts = as_object(as_object(choice).get("message")).get("content")
+        rows += ({"url": as_object(part).get("image")} for part in parts or () if part)
     return rows
 
 
@@ -105,11 +106,3 @@ def _size(given: Json) -> str:
 
 def _is_amount(given: Json) -> bool:
     return type(given) in (int, float) and given > 0
-
-
-def _text(given: Json) -> str:
-    return given if isinstance(given, str) else ""
-
-
-def _object(given: Json) -> dict[str, Any]:
-    return given if isinstance(given, dict) else {}

@@ -11,6 +11,7 @@ import orjson
 
 from gateway.protocols.base import kind_of
 from gateway.shapes import Answer, Failure, FailureKind, Json, Recalled, Reply, Usage, usage_object
+from gateway.values import as_count, size
 
 FINISH_REASONS = {
     "MAX_TOKENS": "length",
@@ -46,11 +47,11 @@ def read_usage(usage: Json) -> Usage | None:
     """
     if not isinstance(usage, dict) or not any(type(usage.get(name)) is int for name in _COUNTS):
         return None
-    prompt, tools, candidates, thoughts = (_count(usage.get(name)) for name in _COUNTS)
+    prompt, tools, candidates, thoughts = (as_count(usage.get(name)) for name in _COUNTS)
     return Usage(
         prompt_tokens=prompt + tools,
         completion_tokens=candidates + thoughts,
-        cached_tokens=_count(usage.get("cachedContentTokenCount")),
+        cached_tokens=as_count(usage.get("cachedContentTokenCount")),
         reasoning_tokens=thoughts,
         measured=True,
     )
@@ -139,14 +140,14 @@ class Candidate:
         if signature and not thought:
             self.signature = signature
         if text := part.get("text"):
-            self.text_length += _size(text)
+            self.text_length += size(text)
             return {"reasoning_content" if thought else "content": text}
         return None  # an empty text, drafts of pictures, and what Google's own tools did
 
     def _call(self, call: dict[str, Json], signature: Json) -> dict[str, Json]:
         arguments = orjson.dumps(call.get("args") or {}).decode()
         number, self.calls = self.calls, self.calls + 1
-        self.text_length += _size(arguments)
+        self.text_length += size(arguments)
         stem = self.reply.id.rpartition("-")[2][-24:]  # OpenAI takes ids of 40 characters
         id = call.get("id") or f"call_{stem}_{self.index}_{number}"
         if signature:
@@ -401,11 +402,3 @@ def _logprob(candidate: dict[str, Json]) -> dict[str, Json]:
 
 def _shown_logprobs(entries: list[Json]) -> Json:
     return {"content": entries, "refusal": None} if entries else None
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-
-
-def _count(value: Json) -> int:
-    return value if type(value) is int and value > 0 else 0

@@ -19,6 +19,7 @@ from gateway.shapes import (
     UpstreamRequest,
     Usage,
 )
+from gateway.values import as_count
 from platforms.routes import Route
 
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed")
@@ -43,17 +44,13 @@ def read_usage(usage: Json) -> Usage | None:
     given = usage.get("input_tokens_details") or {}
     made = usage.get("output_tokens_details") or {}
     return Usage(
-        prompt_tokens=_count(usage.get("input_tokens")),
-        completion_tokens=_count(usage.get("output_tokens")),
-        cached_tokens=_count(given.get("cached_tokens")),
-        cache_write_tokens=_count(given.get("cache_write_tokens")),
-        reasoning_tokens=_count(made.get("reasoning_tokens")),
+        prompt_tokens=as_count(usage.get("input_tokens")),
+        completion_tokens=as_count(usage.get("output_tokens")),
+        cached_tokens=as_count(given.get("cached_tokens")),
+        cache_write_tokens=as_count(given.get("cache_write_tokens")),
+        reasoning_tokens=as_count(made.get("reasoning_tokens")),
         measured=True,
     )
-
-
-def _count(value: Json) -> int:
-    return value if type(value) is int and value > 0 else 0
 
 
 def _whole(body: bytes, _reply: Reply) -> Answer:

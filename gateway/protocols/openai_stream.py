@@ -13,6 +13,7 @@ from gateway.protocols.openai_errors import broken_off, failure_in
 from gateway.protocols.openai_slips import inner_usage, put_right, reasoning, recalled, split
 from gateway.protocols.thinking import Thinking
 from gateway.shapes import Answer, Failure, Json, Recalled, Reply, Usage, usage_object
+from gateway.values import as_count, size
 from platforms.routes import PLAIN, Dialect
 
 FINISH_REASONS = frozenset(("stop", "length", "tool_calls", "content_filter", "function_call"))
@@ -169,7 +170,7 @@ class OpenAIReader:
             delta.setdefault("role", "assistant")
         content = delta.get("content")
         if type(content) is str and self._splits is None:
-            self.text_length += _size(content)
+            self.text_length += size(content)
             if len(delta) > 1:
                 self._rest_of_delta(index, delta)
         else:  # more than text: the rare case
@@ -208,7 +209,7 @@ class OpenAIReader:
             thinking = self._splits.setdefault(index, Thinking())
             split(delta, thinking, last=last)
         if type(delta.get("content")) is str:
-            self.text_length += _size(delta["content"])
+            self.text_length += size(delta["content"])
 
     def _recall(self, choice: int) -> None:
         """What must come back with this choice's calls, now that it is whole."""
@@ -221,7 +222,7 @@ class OpenAIReader:
             self._thoughts.setdefault(index, []).append(delta["reasoning_content"])
         for name in ("reasoning_content", "refusal"):
             if type(delta.get(name)) is str:
-                self.text_length += _size(delta[name])
+                self.text_length += size(delta[name])
         calls = delta.get("tool_calls")
         if calls is None:
             delta.pop("tool_calls", None)  # null here fails the SDKs' schema
@@ -236,7 +237,7 @@ class OpenAIReader:
             call["index"] = self._index_of_call(choice, position, call.get("id"))
         else:
             call["index"] = self._index_here(choice, call, function)
-        self.text_length += _size(function.get("arguments") or "")
+        self.text_length += size(function.get("arguments") or "")
         first = self._calls.get((choice, call["index"]))
         if first is None:
             self._calls[choice, call["index"]] = {
@@ -309,25 +310,17 @@ def read_usage(usage: Json) -> Usage | None:
     cached = prompt.get("cached_tokens")
     if cached is None:
         cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek
-    counts = {name: _count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")}
-    thought = _count(completion.get("reasoning_tokens"))
-    if thought and _count(usage.get("total_tokens")) == sum(counts.values()) + thought:
+    counts = {name: as_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")}
+    thought = as_count(completion.get("reasoning_tokens"))
+    if thought and as_count(usage.get("total_tokens")) == sum(counts.values()) + thought:
         counts["completion_tokens"] += thought  # xAI counts it beside, OpenAI within
     return Usage(
         **counts,
-        cached_tokens=_count(cached),
+        cached_tokens=as_count(cached),
         reasoning_tokens=thought,
-        cache_write_tokens=_count(prompt.get("cache_write_tokens")),
+        cache_write_tokens=as_count(prompt.get("cache_write_tokens")),
         measured=True,
     )
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-
-
-def _count(value: Json) -> int:
-    return value if type(value) is int and value > 0 else 0
 
 
 def _finish_reason(reason: Json) -> str | None:
@@ -340,10 +333,10 @@ def _finish_reason(reason: Json) -> str | None:
 
 def _text_length(message: dict[str, Json]) -> int:
     length = sum(
-        _size(message[name])
+        size(message[name])
         for name in ("content", "reasoning_content", "refusal")
         if isinstance(message.get(name), str)
     )
     for call in message.get("tool_calls") or ():
-        length += _size((call.get("function") or {}).get("arguments") or "")
+        length += size((call.get("function") or {}).get("arguments") or "")
     return length
