@@ -133,6 +133,26 @@ class Reply:
     created: int
     """Unix seconds."""
 
+    def completion(self, choices: list[Json]) -> dict[str, Json]:
+        """A whole answer with these choices, still without its usage."""
+        return self._said("chat.completion", choices)
+
+    def chunk(self, choices: list[Json], *, shows_usage: bool) -> dict[str, Json]:
+        """A chunk with these choices; where usage is shown at the end, it is null before."""
+        chunk = self._said("chat.completion.chunk", choices)
+        if shows_usage:
+            chunk["usage"] = None
+        return chunk
+
+    def _said(self, what: str, choices: list[Json]) -> dict[str, Json]:
+        return {
+            "id": self.id,
+            "object": what,
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        }
+
 
 @dataclass(slots=True)
 class Answer:

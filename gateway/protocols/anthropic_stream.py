@@ -138,14 +138,9 @@ def whole(body: bytes, reply: Reply) -> Answer:
         del call["index"]
     if "tool_calls" in message or message["refusal"]:
         message["content"] = message["content"] or None
-    choice = {"index": 0, "message": message, "logprobs": None}
-    completion: dict[str, Json] = {
-        "id": reply.id,
-        "object": "chat.completion",
-        "created": reply.created,
-        "model": reply.model,
-        "choices": [{**choice, "finish_reason": choices[-1]["finish_reason"]}],
-    }
+    reason = choices[-1]["finish_reason"]
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+    completion = reply.completion([choice])
     if reader.usage is not None:
         completion["usage"] = shown_usage(reader.usage, answer["usage"])
     return Answer(completion, reader.usage, reader.text_length, reader.recall)
@@ -390,13 +385,4 @@ class AnthropicReader:
         )
 
     def _chunk(self, choices: list[Json]) -> dict[str, Json]:
-        chunk: dict[str, Json] = {
-            "id": self._reply.id,
-            "object": "chat.completion.chunk",
-            "created": self._reply.created,
-            "model": self._reply.model,
-            "choices": choices,
-        }
-        if self._shows_usage:
-            chunk["usage"] = None
-        return chunk
+        return self._reply.chunk(choices, shows_usage=self._shows_usage)

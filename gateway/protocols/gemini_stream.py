@@ -198,13 +198,7 @@ def read_answer(body: bytes, reply: Reply, error_in: ErrorIn) -> Answer:
         }
         for index, candidate in sorted(candidates.items())
     ]
-    completion: dict[str, Json] = {
-        "id": reply.id,
-        "object": "chat.completion",
-        "created": reply.created,
-        "model": reply.model,
-        "choices": choices,
-    }
+    completion = reply.completion(choices)
     if usage is not None:
         completion["usage"] = shown_usage(usage)
     length = sum(one.text_length for one in candidates.values())
@@ -304,16 +298,7 @@ class GeminiReader:
         )
 
     def _chunk(self, choices: list[Json]) -> dict[str, Json]:
-        chunk: dict[str, Json] = {
-            "id": self._reply.id,
-            "object": "chat.completion.chunk",
-            "created": self._reply.created,
-            "model": self._reply.model,
-            "choices": choices,
-        }
-        if self._shows_usage:
-            chunk["usage"] = None
-        return chunk
+        return self._reply.chunk(choices, shows_usage=self._shows_usage)
 
 
 def _responses(data: bytes, what: str) -> list[dict[str, Json]]:

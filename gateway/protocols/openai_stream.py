@@ -147,16 +147,7 @@ class OpenAIReader:
         return chunks
 
     def _chunk(self, choices: list[Json]) -> dict[str, Json]:
-        chunk: dict[str, Json] = {
-            "id": self._reply.id,
-            "object": "chat.completion.chunk",
-            "created": self._reply.created,
-            "model": self._reply.model,
-            "choices": choices,
-        }
-        if self._shows_usage:
-            chunk["usage"] = None
-        return chunk
+        return self._reply.chunk(choices, shows_usage=self._shows_usage)
 
     def _choice(self, choice: dict[str, Json]) -> None:
         if type(choice) is not dict:
