@@ -1,7 +1,7 @@
 """OpenAI's shapes, and the few values that travel between endpoints, protocols and relay. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ Chunk = Json
 """A chunk in OpenAI's shape; of a relayed stream the event's data, as bytes."""
 
 Headers = tuple[tuple[str, str], ...]
+
+BYTES_PER_TOKEN = 4
+"""Of UTF-8: four letters of English, one and a third Chinese characters. Tokenizers differ by a
+factor of two between models, so nothing finer would be truer."""
 
 FailureKind = Literal[
     "rate",
@@ -97,6 +101,19 @@ class Usage:
             self.cache_write_tokens + other.cache_write_tokens,
             self.measured and other.measured,
         )
+
+    def with_text(self, size: int) -> "Usage":
+        """Where what came out is not counted yet, that as it is estimated from its text.
+
+        `size`: bytes (UTF-8) that came. A stream that breaks off was not for nothing.
+        """
+        output = max(self.completion_tokens, tokens_in(size))
+        return replace(self, completion_tokens=output, reasoning_tokens=0, measured=False)
+
+
+def tokens_in(size: int) -> int:
+    """A rough number of tokens in a text of this many bytes of UTF-8."""
+    return -(-size // BYTES_PER_TOKEN)
 
 
 def usage_object(usage: Usage) -> dict[str, Json]:

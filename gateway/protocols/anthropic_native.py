@@ -6,7 +6,7 @@ Sources: wire notes anthropic §0-§3, §5 (anthropic 2.12.0 and 1.17.0, Nov 202
 import orjson
 
 from gateway.protocols import base
-from gateway.protocols.anthropic_stream import failure_in, read_usage, said_or_estimated
+from gateway.protocols.anthropic_stream import failure_in, read_usage
 from gateway.protocols.base import loads, without_chunks
 from gateway.shapes import (
     Answer,
@@ -109,7 +109,9 @@ class Observer:
     @property
     def usage(self) -> Usage | None:
         """What was reported; before the last event, what came out is estimated from its text."""
-        return said_or_estimated(self._reported, self.text_length, is_counted=self._is_counted)
+        if self._reported is None or self._is_counted:
+            return self._reported
+        return self._reported.with_text(self.text_length)
 
     @usage.setter
     def usage(self, usage: Usage | None) -> None:

@@ -4,7 +4,7 @@ Sources: wire notes anthropic §2-§4, §6 (anthropic 2.12.0 and 1.17.0, Nov 202
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -45,7 +45,6 @@ _COUNTS = (
     "cache_read_input_tokens",
     "output_tokens",
 )
-_BYTES_PER_TOKEN = 4  # of an answer that broke off before its count came; a rough mean
 
 
 def read_usage(usage: Json) -> Usage | None:
@@ -66,17 +65,6 @@ def read_usage(usage: Json) -> Usage | None:
         reasoning_tokens=min(as_count(thought), output),
         measured=True,
     )
-
-
-def said_or_estimated(usage: Usage | None, length: int, *, is_counted: bool) -> Usage | None:
-    """What was reported; where what came out is not counted yet, that is estimated.
-
-    `length`: bytes of text so far. A stream that breaks off was not for nothing.
-    """
-    if usage is None or is_counted:
-        return usage
-    output = max(usage.completion_tokens, -(-length // _BYTES_PER_TOKEN))
-    return replace(usage, completion_tokens=output, reasoning_tokens=0, measured=False)
 
 
 def shown_usage(usage: Usage, raw: dict[str, Json]) -> dict[str, Json]:
@@ -197,7 +185,9 @@ class AnthropicReader:
 
         The first event says what went in, but of what comes out only the first token or so.
         """
-        return said_or_estimated(self._usage, self.text_length, is_counted=self._counted)
+        if self._usage is None or self._counted:
+            return self._usage
+        return self._usage.with_text(self.text_length)
 
     @usage.setter
     def usage(self, usage: Usage | None) -> None:

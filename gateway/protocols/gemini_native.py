@@ -4,7 +4,6 @@ Sources: wire notes gemini §1, §2 (google-genai 3.4.0, Nov 2026).
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import quote
 
 import orjson
@@ -25,7 +24,6 @@ from gateway.shapes import (
 )
 from platforms.routes import Route
 
-_BYTES_PER_TOKEN = 4  # a rough mean
 ErrorIn = Callable[[dict[str, Json]], Failure | None]
 
 
@@ -119,8 +117,7 @@ class Observer:
         self._reported = read_usage(answer.get("usageMetadata")) or self._reported
         uncounted = not self.finished and self.text_length
         if self._reported and uncounted and not self._reported.completion_tokens:
-            tokens = -(-self.text_length // _BYTES_PER_TOKEN)
-            self.usage = replace(self._reported, completion_tokens=tokens, measured=False)
+            self.usage = self._reported.with_text(self.text_length)
         else:
             self.usage = self._reported
         return [data]

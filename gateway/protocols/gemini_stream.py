@@ -34,7 +34,6 @@ _COUNTS = (
     "thoughtsTokenCount",
 )
 _SAID = 300  # characters of Google's explanation that are passed on
-_BYTES_PER_TOKEN = 4  # a rough mean
 
 ErrorIn = Callable[[dict[str, Json]], Failure | None]
 """The failure inside a body of a 200, if it is one: `Protocol.error_in`."""
@@ -268,9 +267,7 @@ class GeminiReader:
         self.finished = bool(candidates) and all(candidate.reason for candidate in candidates)
         uncounted = self.usage and not self.usage.completion_tokens and not self.finished
         if self.usage and uncounted and self.text_length:
-            # A stream that breaks off before what came out is counted was not for nothing.
-            tokens = -(-self.text_length // _BYTES_PER_TOKEN)
-            self.usage = Usage(self.usage.prompt_tokens, tokens, self.usage.cached_tokens)
+            self.usage = self.usage.with_text(self.text_length)
         return chunks
 
     def _candidate(self, index: int, raw: dict[str, Json]) -> list[dict[str, Json]]:

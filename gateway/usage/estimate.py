@@ -1,43 +1,35 @@
-"""Tokens where the upstream reported none: a rough count, marked as estimated. Pure.
-
-A token is taken as four bytes of UTF-8: four letters of English, one and a third Chinese
-characters. Tokenizers differ by a factor of two between models, so nothing finer would be truer.
-"""
+"""Tokens where the upstream reported none: a rough count, marked as estimated. Pure."""
 
 from typing import Any
 
 import orjson
 
-from gateway.shapes import Chat, Usage
+from gateway.shapes import Chat, Usage, tokens_in
 
-_BYTES_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4  # role and separators
 _TOKENS_PER_FILE = 500  # a picture, document or sound of unknown size
-
-
-def tokens(size_bytes: int) -> int:
-    """Tokens in a text of this many bytes of UTF-8."""
-    return -(-size_bytes // _BYTES_PER_TOKEN)
 
 
 def usage(chat: Chat, completion_bytes: int) -> Usage:
     """What a chat used, when only the request and the length of its answer are known."""
     return Usage(
         prompt_tokens=prompt_tokens(chat),
-        completion_tokens=tokens(completion_bytes),
+        completion_tokens=tokens_in(completion_bytes),
         measured=False,
     )
 
 
 def usage_of_sizes(prompt_bytes: int, completion_bytes: int) -> Usage:
     """The same where of the request only the size is known."""
-    return Usage(prompt_tokens=tokens(prompt_bytes), completion_tokens=tokens(completion_bytes))
+    return Usage(
+        prompt_tokens=tokens_in(prompt_bytes), completion_tokens=tokens_in(completion_bytes)
+    )
 
 
 def embedding_usage(given: Any) -> Usage:
     """What embedding these texts, or lists of tokens, used."""
     if isinstance(given, str):
-        return Usage(prompt_tokens=tokens(len(given.encode("utf-8", "replace"))))
+        return Usage(prompt_tokens=tokens_in(len(given.encode("utf-8", "replace"))))
     if given and isinstance(given[0], int):
         return Usage(prompt_tokens=len(given))
     return Usage(prompt_tokens=sum(embedding_usage(one).prompt_tokens for one in given))
@@ -59,7 +51,7 @@ def prompt_tokens(chat: Chat) -> int:
             size += len(orjson.dumps(message["tool_calls"]))
     if chat.get("tools"):
         size += len(orjson.dumps(chat["tools"]))
-    return count + tokens(size)
+    return count + tokens_in(size)
 
 
 def _part(part: dict[str, Any]) -> tuple[int, int]:
