@@ -4,10 +4,12 @@ Sources: wire notes anthropic §0-§3, §5 (anthropic 2.12.0 and 1.17.0, Nov 202
 """
 
 import orjson
+from typing_extensions import override
 
 from gateway.protocols import base
 from gateway.protocols.anthropic_stream import failure_in, read_usage
-from gateway.protocols.base import loads, without_chunks
+from gateway.protocols.base import loads
+from gateway.protocols.observing import Observer, observed
 from gateway.shapes import (
     Answer,
     Described,
@@ -15,10 +17,7 @@ from gateway.shapes import (
     Failure,
     Json,
     Native,
-    Recalled,
-    Reply,
     UpstreamRequest,
-    Usage,
 )
 from gateway.values import size
 from platforms.routes import Route
@@ -31,13 +30,7 @@ def relayed(native: Native, route: Route, version: str) -> Exchange:
 
     `version`: of the API, where the client names none.
     """
-    return Exchange(
-        request=_request("/messages", native, route, version),
-        answer=_whole,
-        reader=lambda _reply: Observer(),
-        chunks=without_chunks,
-        relays=True,
-    )
+    return observed(_request("/messages", native, route, version), _whole, _Observer)
 
 
 def counted(native: Native, route: Route, version: str) -> Described:
@@ -78,7 +71,7 @@ def _is_unsigned(block: Json) -> bool:
     return is_thinking and block.get("signature") == ""
 
 
-def _whole(body: bytes, _reply: Reply) -> Answer:
+def _whole(body: bytes) -> Answer:
     message = loads(body)
     if failure := failure_in(message):
         raise failure
@@ -94,37 +87,15 @@ def _text_length(block: dict[str, Json]) -> int:
     return length + len(orjson.dumps(block["input"])) if block.get("input") else length
 
 
-class Observer:
-    """Looks at a stream that goes by: its usage, and whether it ends whole."""
+class _Observer(Observer):
+    done_is_the_end = True
 
     def __init__(self) -> None:
-        self._reported: Usage | None = None
-        self._is_counted = False
-        self.finished = False
-        self.done = False
-        self.text_length = 0
-        self.recall: dict[str, Recalled] = {}
+        super().__init__()
         self._usage: dict[str, Json] = {}
 
-    @property
-    def usage(self) -> Usage | None:
-        """What was reported; before the last event, what came out is estimated from its text."""
-        if self._reported is None or self._is_counted:
-            return self._reported
-        return self._reported.with_text(self.text_length)
-
-    @usage.setter
-    def usage(self, usage: Usage | None) -> None:
-        self._reported, self._is_counted = usage, True
-
-    def feed(self, data: bytes) -> list[Json]:
-        """The event as it came. Raises Failure on an error event."""
-        if not data:
-            return []
-        if data.startswith(b"[DONE]"):  # not Anthropic's, but of others who speak its language
-            self.finished = self.done = True
-            return []
-        event = loads(data)
+    @override
+    def look(self, event: dict[str, Json]) -> None:
         if failure := failure_in(event):
             raise failure
         kind = event.get("type")
@@ -137,11 +108,7 @@ class Observer:
             # Cumulative: what comes later replaces what came before (§3).
             self._usage |= {name: value for name, value in given.items() if value is not None}
             self._reported = read_usage(self._usage)
+            # The first one says of what comes out only the first token or so.
             self._is_counted = kind == "message_delta" and "output_tokens" in given
         elif kind == "message_stop":
             self.finished = self.done = True
-        return [data]
-
-    def end(self, _usage: Usage) -> list[Json]:
-        """Nothing: the platform has said everything itself."""
-        return []

@@ -8,9 +8,7 @@ import orjson
 from gateway.errors import BadRequest
 from gateway.jobs import Images, JobKind, Plan, Progress, Video
 from gateway.shapes import (
-    Answer,
     Chat,
-    Chunk,
     Codes,
     Described,
     Exchange,
@@ -18,7 +16,6 @@ from gateway.shapes import (
     FailureKind,
     Json,
     Native,
-    Reply,
     UpstreamRequest,
 )
 from platforms.routes import PlatformSpec, Route
@@ -177,11 +174,6 @@ def counted(value: Json) -> int:
     if type(value) is not int or value < 0:
         raise Failure("broken", "The platform's answer has no number of tokens.")
     return value
-
-
-def without_chunks(_answer: Answer, _reply: Reply) -> list[Chunk]:
-    """`Exchange.chunks` of a relayed stream, which cannot be made of a whole body."""
-    raise Failure("broken", "The platform answered a stream's request with a whole body.")
 
 
 def kind_of(body: bytes) -> str:

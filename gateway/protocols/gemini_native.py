@@ -7,9 +7,11 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import orjson
+from typing_extensions import override
 
-from gateway.protocols.base import counted, dumped, loads, without_chunks
+from gateway.protocols.base import counted, dumped, loads
 from gateway.protocols.gemini_stream import read_usage
+from gateway.protocols.observing import Observer, observed
 from gateway.shapes import (
     Answer,
     Described,
@@ -17,10 +19,7 @@ from gateway.shapes import (
     Failure,
     Json,
     Native,
-    Recalled,
-    Reply,
     UpstreamRequest,
-    Usage,
 )
 from platforms.routes import Route
 
@@ -36,12 +35,10 @@ def path(route: Route, method: str) -> str:
 def relayed(native: Native, route: Route, error_in: ErrorIn) -> Exchange:
     """The client's own request; the model stands in the path, so nothing of the body changes."""
     method = "streamGenerateContent?alt=sse" if native.stream else "generateContent"
-    return Exchange(
-        request=UpstreamRequest("POST", path(route, method), dumped(native.body)),
-        answer=lambda body, _reply: _whole(body, _reply, error_in),
-        reader=lambda _reply: Observer(error_in, _candidates(native.body)),
-        chunks=without_chunks,
-        relays=True,
+    return observed(
+        UpstreamRequest("POST", path(route, method), dumped(native.body)),
+        lambda body: _whole(body, error_in),
+        lambda: _Observer(error_in, _candidates(native.body)),
     )
 
 
@@ -73,8 +70,8 @@ def _candidates(body: dict[str, Json]) -> int:
     return count if type(count) is int and count > 0 else 1
 
 
-def _whole(body: bytes, _reply: Reply, error_in: ErrorIn) -> Answer:
-    observer = Observer(error_in)
+def _whole(body: bytes, error_in: ErrorIn) -> Answer:
+    observer = _Observer(error_in)
     observer.feed(body)
     answer = loads(body)
     if "candidates" not in answer and "promptFeedback" not in answer:
@@ -82,29 +79,19 @@ def _whole(body: bytes, _reply: Reply, error_in: ErrorIn) -> Answer:
     return Answer(answer, observer.usage, observer.text_length, raw=body)
 
 
-class Observer:
-    """Looks at a stream that goes by: its usage, and whether it ends whole."""
-
+class _Observer(Observer):
     def __init__(self, error_in: ErrorIn, candidates: int = 1) -> None:
         """`candidates`: how many were asked for."""
-        self.usage: Usage | None = None
-        self._reported: Usage | None = None
+        super().__init__()
         self._ended: dict[int, bool] = {}
         self._asked = candidates
-        self.finished = False
-        self.done = False
-        self.text_length = 0
-        self.recall: dict[str, Recalled] = {}
         self._error_in = error_in
 
-    def feed(self, data: bytes) -> list[Json]:
-        """The event as it came. Raises Failure on an error."""
-        if not data:
-            return []
-        answer = loads(data)
-        if failure := self._error_in(answer):
+    @override
+    def look(self, event: dict[str, Json]) -> None:
+        if failure := self._error_in(event):
             raise failure
-        for candidate in answer.get("candidates") or ():
+        for candidate in event.get("candidates") or ():
             index = candidate.get("index") or 0
             # The last event of a stream has it; there is no other end (§1).
             ended = bool(candidate.get("finishReason"))
@@ -112,16 +99,8 @@ class Observer:
             for part in (candidate.get("content") or {}).get("parts") or ():
                 self.text_length += len(orjson.dumps(part.get("text") or part.get("functionCall")))
         self.finished = all(self._ended.values()) and len(self._ended) >= self._asked
-        if (answer.get("promptFeedback") or {}).get("blockReason"):
+        if (event.get("promptFeedback") or {}).get("blockReason"):
             self.finished = True
-        self._reported = read_usage(answer.get("usageMetadata")) or self._reported
-        uncounted = not self.finished and self.text_length
-        if self._reported and uncounted and not self._reported.completion_tokens:
-            self.usage = self._reported.with_text(self.text_length)
-        else:
-            self.usage = self._reported
-        return [data]
-
-    def end(self, _usage: Usage) -> list[Json]:
-        """Nothing: the platform has said everything itself."""
-        return []
+        self._reported = read_usage(event.get("usageMetadata")) or self._reported
+        is_said = self._reported is not None and self._reported.completion_tokens > 0
+        self._is_counted = self.finished or is_said or not self.text_length

@@ -5,8 +5,10 @@ openai-responses §1, §3, §4 (OpenAI's API document, Nov 2026).
 """
 
 import orjson
+from typing_extensions import override
 
-from gateway.protocols.base import dumped, loads, without_chunks
+from gateway.protocols.base import dumped, loads
+from gateway.protocols.observing import Observer, observed
 from gateway.protocols.openai_errors import failure_in
 from gateway.shapes import (
     Answer,
@@ -14,12 +16,10 @@ from gateway.shapes import (
     Failure,
     Json,
     Native,
-    Recalled,
-    Reply,
     UpstreamRequest,
     Usage,
 )
-from gateway.values import as_count
+from gateway.values import as_count, size
 from platforms.routes import Route
 
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed")
@@ -28,13 +28,7 @@ _TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 def relayed(native: Native, route: Route) -> Exchange:
     """The client's own request, under the upstream's model name."""
     body = {**native.body, "model": route.upstream_model}
-    return Exchange(
-        request=UpstreamRequest("POST", "/responses", dumped(body)),
-        answer=_whole,
-        reader=lambda _reply: Observer(),
-        chunks=without_chunks,
-        relays=True,
-    )
+    return observed(UpstreamRequest("POST", "/responses", dumped(body)), _whole, _Observer)
 
 
 def read_usage(usage: Json) -> Usage | None:
@@ -53,7 +47,7 @@ def read_usage(usage: Json) -> Usage | None:
     )
 
 
-def _whole(body: bytes, _reply: Reply) -> Answer:
+def _whole(body: bytes) -> Answer:
     response = loads(body)
     if "output" not in response:
         if failure := failure_in(response):
@@ -63,29 +57,14 @@ def _whole(body: bytes, _reply: Reply) -> Answer:
     return Answer(response, read_usage(response.get("usage")), length, raw=body)
 
 
-class Observer:
-    """Looks at a stream that goes by: its usage, and whether it ends whole."""
-
-    def __init__(self) -> None:
-        self.usage: Usage | None = None
-        self.finished = False
-        self.done = False
-        self.text_length = 0
-        self.recall: dict[str, Recalled] = {}
-
-    def feed(self, data: bytes) -> list[Json]:
-        """The event as it came. Raises Failure on an `error` event."""
-        event = orjson.loads(data)
+class _Observer(Observer):
+    @override
+    def look(self, event: dict[str, Json]) -> None:
         kind = event.get("type")
         if isinstance(event.get("delta"), str):
-            self.text_length += len(event["delta"].encode("utf-8", "replace"))
+            self.text_length += size(event["delta"])
         elif kind in _TERMINAL:
             self.usage = read_usage(event["response"].get("usage"))
             self.finished = self.done = True
         elif kind == "error":  # flat, not nested (§4)
             raise failure_in({"error": {**event, "type": None}}) or Failure("broken", "It failed.")
-        return [data]
-
-    def end(self, _usage: Usage) -> list[Json]:
-        """Nothing: the platform has said everything itself."""
-        return []
