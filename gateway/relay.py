@@ -112,7 +112,7 @@ async def pump(stream: Stream, write: Write, watch: Watch) -> bytes:
     if stream.failure or not reader.finished:
         if pending:
             await write(pending)
-        raise stream.failure or Failure("broken", _CUT)
+        raise stream.failure or reader.failure or Failure("broken", _CUT)
     return pending
 
 

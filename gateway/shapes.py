@@ -205,6 +205,8 @@ class Reader(Protocol):
     """The answer is whole: every choice has its finish reason, or the upstream said it is done."""
     done: bool
     """The upstream has said that nothing more comes."""
+    failure: Failure | None
+    """Why the answer is none, where the upstream's own words for that have gone to the client."""
     text_length: int
     """Bytes (UTF-8) of text, reasoning and arguments so far; what an estimate is made of."""
     recall: dict[str, Recalled]

@@ -156,6 +156,7 @@ class AnthropicReader:
     def __init__(self, reply: Reply, *, shows_usage: bool) -> None:
         self.finished = False
         self.done = False
+        self.failure: Failure | None = None
         self.text_length = 0
         self.recall: dict[str, Recalled] = {}
         self._reply = reply

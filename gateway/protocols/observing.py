@@ -29,6 +29,7 @@ class Observer:
     def __init__(self) -> None:
         self.finished = False
         self.done = False
+        self.failure: Failure | None = None
         self.text_length = 0
         self.recall: dict[str, Recalled] = {}
         self._reported: Usage | None = None

@@ -12,6 +12,7 @@ from gateway.protocols.observing import Observer, observed
 from gateway.protocols.openai_errors import failure_in
 from gateway.shapes import (
     Answer,
+    Codes,
     Exchange,
     Failure,
     Json,
@@ -22,6 +23,13 @@ from gateway.shapes import (
 from gateway.values import as_count, size
 from platforms.routes import Route
 
+_CODES: Codes = (
+    ("invalid_prompt", "bad_request"),
+    ("bio_policy", "content_filter"),
+    ("image_content_policy_violation", "content_filter"),
+    ("vector_store_timeout", "timeout"),
+)
+"""Codes of failed responses (§4) that say more than that it failed."""
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 
 
@@ -64,7 +72,15 @@ class _Observer(Observer):
         if isinstance(event.get("delta"), str):
             self.text_length += size(event["delta"])
         elif kind in _TERMINAL:
-            self.usage = read_usage(event["response"].get("usage"))
-            self.finished = self.done = True
+            response = event["response"]
+            self.usage = read_usage(response.get("usage"))
+            self.done = True
+            self.finished = kind != "response.failed"
+            if not self.finished:
+                self.failure = _failure(response.get("error"))
         elif kind == "error":  # flat, not nested (§4)
-            raise failure_in({"error": {**event, "type": None}}) or Failure("broken", "It failed.")
+            raise _failure({**event, "type": None})
+
+
+def _failure(error: Json) -> Failure:
+    return failure_in({"error": error}, _CODES) or Failure("broken", "The response failed.")

@@ -81,6 +81,7 @@ class OpenAIReader:
         self.usage: Usage | None = None
         self.finished = False
         self.done = False
+        self.failure: Failure | None = None
         self.text_length = 0
         self.recall: dict[str, Recalled] = {}
         self._reply = reply

@@ -29,11 +29,11 @@ RESPONSE: dict[str, Any] = {
 }
 
 
-def _responses_stream() -> bytes:
+def _responses_stream(end: str = "completed", **over: Any) -> bytes:
     events = [
         {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1"}},
         {"type": "response.output_text.delta", "sequence_number": 1, "delta": "Hi"},
-        {"type": "response.completed", "sequence_number": 2, "response": RESPONSE},
+        {"type": f"response.{end}", "sequence_number": 2, "response": {**RESPONSE, **over}},
     ]
     return b"".join(
         f"event: {event['type']}\ndata: ".encode() + orjson.dumps(event) + b"\n\n"
@@ -208,6 +208,30 @@ async def test_a_cut_stream_never_ends_cleanly(site: Site, wire: Wire) -> None:
     assert "error" in last or last["type"] in ("error", "response.failed")
     [record] = await site.records(1)
     assert record.outcome == "truncated"
+
+
+@pytest.mark.parametrize("name", ["responses"])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"code": "server_error", "message": "Oh"}, "upstream_error"),
+        ({"code": "rate_limit_exceeded", "message": "Oh"}, "rate_limit_exceeded"),
+        ({"code": "invalid_prompt", "message": "Oh"}, "invalid_prompt"),
+        (None, "upstream_error"),
+    ],
+)
+async def test_a_response_that_failed_is_relayed_as_it_is_and_not_booked_as_completed(
+    site: Site, wire: Wire, error: Any, code: str
+) -> None:
+    events = _responses_stream("failed", status="failed", error=error)
+    site.upstream.default = stream(events)
+
+    response = await ask(site, wire, streamed=True)
+
+    assert response.content == events
+    [record] = await site.records(1)
+    assert (record.outcome, record.error_code) == ("truncated", code)
+    assert (record.prompt_tokens, record.completion_tokens) == (30, 9)
 
 
 @ALL
