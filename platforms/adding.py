@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from platforms import service_account
+from platforms import service_account, sharing
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS, PROTOCOLS, Preset
 from platforms.secrets import encrypt
@@ -128,6 +129,7 @@ def set_secret(credential: Credential, secret: str) -> None:
     credential.secret_encrypted = encrypt(secret)
     credential.last_error, credential.last_error_at = "", None
     credential.save(update_fields=["secret_encrypted", "last_error", "last_error_at", "updated_at"])
+    sharing.reset([credential.pk])
 
 
 def clean_secret(secret: str, auth_style: str = AuthStyle.BEARER) -> str:
@@ -174,12 +176,30 @@ def add_mapping(platform: Platform, public_name: str, **fields: Any) -> tuple[Mo
 
 @transaction.atomic
 def switch(row: Platform | Credential | ModelMapping, enabled: bool) -> bool:
-    """Switch something on or off; False when it was so already. Acts within a second."""
+    """Switch something on or off; False when it was so already. Acts within a second.
+
+    A credential that is switched on is forgiven what was held against it.
+    """
+    if enabled and isinstance(row, Credential):
+        return enable_now(row)
     if row.enabled == enabled:
         return False
     row.enabled = enabled
     row.save(update_fields=["enabled", "updated_at"])
     return True
+
+
+@transaction.atomic
+def enable_now(row: Credential) -> bool:
+    """Put a credential into service, whatever was held against it; False when it was so already."""
+    changed = not row.enabled or bool(row.disabled_reason)
+    changed = changed or (row.cooling_until is not None and row.cooling_until > timezone.now())
+    if not row.enabled:
+        row.enabled = True
+        row.save(update_fields=["enabled", "updated_at"])
+    # Also where nothing is known here: a running process may know of a breaker that is open.
+    sharing.reset([row.pk])
+    return changed
 
 
 def without_password(proxy: str) -> str:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from platforms import sharing
 from platforms.adding import check_platform, clean_secret, fill_from_preset
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS, PROTOCOLS
@@ -189,6 +190,9 @@ class CredentialForm(_CredentialForm):
         if secret := self.cleaned_data.get("secret"):
             self.instance.secret_encrypted = encrypt(secret)
             self.instance.last_error, self.instance.last_error_at = "", None
+            if self.instance.pk:  # what was held against the old one is not the new one's
+                sharing.reset([self.instance.pk])
+                self.instance.refresh_from_db(fields=sharing.RESET)
         return super().save(commit)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from platforms import sharing
 from platforms.models import Credential, Platform
 
 
@@ -70,4 +71,6 @@ def probe_and_note(platform: Platform, credential: Credential | None) -> ProbeRe
         }
         # update(): a note is no change of the configuration, so no version is bumped.
         Credential.objects.filter(pk=credential.pk).update(**noted)
+        if result.ok and credential.disabled_reason:
+            sharing.revive(credential.pk)
     return result

@@ -25,6 +25,11 @@ FRESH = timedelta(seconds=10)
 """Older reports are of processes that are gone."""
 _RESETS = timedelta(seconds=60)  # a process that was busy for so long has other troubles
 _KEPT = timedelta(minutes=5)
+RESET = (
+    *("disabled_reason", "disabled_at", "probe_at", "strikes"),
+    *("cooling_until", "cooling_reason", "reset_at"),
+)
+"""Columns that `reset` changes."""
 _WELL: dict[str, Any] = {"disabled_reason": "", "disabled_at": None, "probe_at": None}
 
 

@@ -1,26 +1,58 @@
-"""The console's pages for credentials."""
+"""The console's pages for credentials: what they are, how they are, and what can be done now."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
 
-from platforms.forms import CredentialForm
-from platforms.models import Credential, Platform
-from platforms.probing import probe_and_note
-
-if TYPE_CHECKING:  # the classes take parameters in their stubs only
-    _Admin = admin.ModelAdmin[Any]
-    _Inline = admin.TabularInline[Any, Platform]
-else:
-    _Admin = admin.ModelAdmin
-    _Inline = admin.TabularInline
-
-
+from platforms.adding import enable_now
 from platforms.admin.rows import ProxyAdmin, SwitchAdmin
+from platforms.forms import CredentialForm
+from platforms.models import Credential
+from platforms.probing import probe_and_note
+from platforms.state import Shown, State, in_state, shown
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Which credentials carry calls, and why do the others not?"""
+
+    title = _("state")
+    parameter_name = "state"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, label in State.choices if value != State.FAILING]
+
+    @override
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Credential]
+    ) -> QuerySet[Credential]:
+        return in_state(queryset, self.value() or "")
+
+
+class _List(ChangeList):
+    """Looks up the state of all rows of a page at once."""
+
+    @override
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = list(self.result_list)
+        found = shown(rows)
+        for row in rows:
+            row.shown = found[row.pk]
+        self.result_list = rows
 
 
 @admin.register(Credential)
@@ -28,17 +60,28 @@ class CredentialAdmin(ProxyAdmin):
     """The operator's own keys. Their secrets are entered here and never shown."""
 
     form = CredentialForm
-    actions = (*SwitchAdmin.actions, "test_selected")
-    list_display = (
-        *("name", "platform", "enabled", "weight", "proxy_shown"),
-        *("last_used_at", "last_error", "last_error_at"),
+    actions = (
+        *("enable_now_selected", *SwitchAdmin.actions),
+        *("test_selected", "drain_selected", "undrain_selected"),
     )
-    list_filter = ("enabled", "platform", ("last_error", admin.EmptyFieldListFilter))
+    list_display = (
+        *("name", "platform", "state", "in_flight", "success", "tier", "weight"),
+        *("proxy_shown", "last_used_at", "last_error", "last_error_at"),
+    )
+    list_filter = (StateFilter, "platform", ("last_error", admin.EmptyFieldListFilter))
     list_select_related = ("platform",)
-    search_fields = ("name", "platform__slug", "last_error")
+    search_fields = ("name", "platform__slug", "last_error", "disabled_reason")
     autocomplete_fields = ("platform",)
+    health = ("state", "in_flight", "success", "disabled_at", "strikes")
     record = ("last_used_at", "last_error", "last_error_at", "created_at", "updated_at")
-    readonly_fields = ("proxy_shown", *record)
+    readonly_fields = ("proxy_shown", *health, *record)
+
+    class Media:
+        css = {"all": ["platforms/admin.css"]}
+
+    @override
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _List
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Credential | None = None) -> Any:
@@ -51,6 +94,7 @@ class CredentialAdmin(ProxyAdmin):
         proxy = self.proxy_field(request, obj)
         return (
             (None, {"fields": ("platform", "name", *secret, "enabled", "draining")}),
+            *([(_("How it is"), {"fields": self.health})] if obj else []),
             (
                 _("How it is used"),
                 {"fields": ("tier", "weight", "groups", "max_concurrency", "rpm", proxy)},
@@ -58,9 +102,108 @@ class CredentialAdmin(ProxyAdmin):
             *([(_("Record"), {"fields": self.record})] if obj else []),
         )
 
+    @override
+    def get_urls(self) -> list[URLPattern]:
+        done = path(
+            "<int:object_id>/do/<slug:verb>/",
+            self.admin_site.admin_view(self.do_view),
+            name="platforms_credential_do",
+        )
+        return [done, *super().get_urls()]
+
+    def do_view(self, request: HttpRequest, object_id: int, verb: str) -> HttpResponse:
+        """A button of the credential's page."""
+        verbs: dict[str, Callable[[HttpRequest, QuerySet[Credential]], None]] = {
+            "enable-now": self.enable_now_selected,
+            "test": self.test_selected,
+            "drain": self.drain_selected,
+            "undrain": self.undrain_selected,
+        }
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        rows = self.get_queryset(request).filter(pk=object_id)
+        row = rows.first()
+        if row is None or verb not in verbs or not self.has_change_permission(request, row):
+            raise Http404
+        verbs[verb](request, rows)
+        return redirect(reverse("admin:platforms_credential_change", args=[object_id]))
+
+    @admin.display(description=_("state"))
+    def state(self, row: Any) -> SafeString:
+        """How it is, why, and until when."""
+        found = _of(row)
+        until = (
+            ""
+            if found.until is None
+            else gettext("until %s")
+            % date_format(timezone.localtime(found.until), "SHORT_DATETIME_FORMAT")
+        )
+        return format_html(
+            '<span class="credential-{}">{}</span><div class="help">{} {}</div>',
+            found.state.value,
+            found.state.label,
+            found.reason,
+            until,
+        )
+
+    @admin.display(description=_("under way"))
+    def in_flight(self, row: Any) -> int:
+        """Calls that it carries now."""
+        return _of(row).in_flight
+
+    @admin.display(description=_("went well, last hour"))
+    def success(self, row: Any) -> str:
+        """Share of the last hour's calls that went well."""
+        found = _of(row)
+        if found.success_percent is None:
+            return "-"
+        return f"{found.success_percent} % ({found.ok + found.failed})"
+
+    @admin.action(description=_("Enable now, and forgive everything"), permissions=["change"])
+    def enable_now_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        """Put them into service again, whatever was held against them."""
+        for row in queryset:
+            with transaction.atomic():
+                enable_now(row)
+                self.log_change(request, row, gettext("Enabled now."))
+        self._told(request, len(queryset))
+
+    @admin.action(description=_("Drain: no new calls"), permissions=["change"])
+    def drain_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        """Let them end what they carry."""
+        self._drain(request, queryset, True)
+
+    @admin.action(description=_("End draining"), permissions=["change"])
+    def undrain_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        """Give them calls again."""
+        self._drain(request, queryset, False)
+
     @admin.action(description=_("Test this credential"), permissions=["change"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
         """Try each selected credential."""
         for credential in queryset.select_related("platform"):
             result = probe_and_note(credential.platform, credential)
             self.say_probe(request, str(credential), result)
+
+    def _drain(self, request: HttpRequest, queryset: QuerySet[Credential], on: bool) -> None:
+        said = gettext("Draining.") if on else gettext("Draining ended.")
+        changed = 0
+        for row in queryset.exclude(draining=on):
+            with transaction.atomic():
+                row.draining = on
+                row.save(update_fields=["draining", "updated_at"])
+                self.log_change(request, row, said)
+            changed += 1
+        self._told(request, changed)
+
+    def _told(self, request: HttpRequest, count: int) -> None:
+        text = ngettext("%(count)d changed.", "%(count)d changed.", count) % {"count": count}
+        self.message_user(request, text, messages.SUCCESS)
+
+
+def _of(row: Any) -> Shown:
+    """A row's state: looked up with its page, or now."""
+    found: Shown | None = getattr(row, "shown", None)
+    if found is None:
+        found = row.shown = shown([row])[row.pk]
+    return found

@@ -1,6 +1,6 @@
 """The console's pages for model mappings."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
@@ -9,19 +9,10 @@ from django.utils.translation import gettext, gettext_lazy as _
 from typing_extensions import override
 
 from platforms.adding import from_micros
+from platforms.admin.rows import SwitchAdmin
 from platforms.dialect_table import DialectAdmin
 from platforms.forms import ModelMappingForm
-from platforms.models import ModelMapping, Platform
-
-if TYPE_CHECKING:  # the classes take parameters in their stubs only
-    _Admin = admin.ModelAdmin[Any]
-    _Inline = admin.TabularInline[Any, Platform]
-else:
-    _Admin = admin.ModelAdmin
-    _Inline = admin.TabularInline
-
-
-from platforms.admin.rows import SwitchAdmin
+from platforms.models import ModelMapping
 
 
 @admin.register(ModelMapping)

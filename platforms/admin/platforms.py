@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy as _
 from typing_extensions import override
 
+from platforms.admin.rows import ProxyAdmin, SwitchAdmin
 from platforms.dialect_table import DialectAdmin
 from platforms.forms import PlatformForm
 from platforms.models import AuthStyle, Credential, Platform
@@ -16,14 +17,9 @@ from platforms.presets import PRESETS
 from platforms.probing import probe_and_note
 
 if TYPE_CHECKING:  # the classes take parameters in their stubs only
-    _Admin = admin.ModelAdmin[Any]
     _Inline = admin.TabularInline[Any, Platform]
 else:
-    _Admin = admin.ModelAdmin
     _Inline = admin.TabularInline
-
-
-from platforms.admin.rows import ProxyAdmin, SwitchAdmin
 
 
 class CredentialInline(_Inline):

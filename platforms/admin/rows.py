@@ -12,16 +12,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from typing_extensions import override
 
 from platforms.adding import switch, without_password
-from platforms.models import Platform
 from platforms.probing import ProbeResult
 from platforms.probing_message import probe_message
 
 if TYPE_CHECKING:  # the classes take parameters in their stubs only
     _Admin = admin.ModelAdmin[Any]
-    _Inline = admin.TabularInline[Any, Platform]
 else:
     _Admin = admin.ModelAdmin
-    _Inline = admin.TabularInline
 
 
 class SwitchAdmin(_Admin):

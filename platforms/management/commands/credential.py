@@ -3,6 +3,7 @@
 import getpass
 import os
 import sys
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _, ngettext
@@ -20,13 +21,26 @@ from platforms.management.verbs import (
 from platforms.models import AuthStyle, Credential
 from platforms.probing import probe_and_note
 from platforms.secrets import rotate_all
+from platforms.state import Shown, shown
 
 
 class Command(VerbCommand):
     """Thin: parse, call a function that the admin calls too, print."""
 
     help = "Add and manage credentials: your own keys for the platforms."
-    option_of = {"name": "--name", "weight": "--weight", "proxy": "--proxy"}
+    option_of = {
+        "name": "--name",
+        "weight": "--weight",
+        "tier": "--priority",
+        "groups": "--group",
+        "max_concurrency": "--concurrency",
+        "rpm": "--rpm",
+        "proxy": "--proxy",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._states: dict[int, Shown] = {}
 
     @override
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,10 +51,22 @@ class Command(VerbCommand):
         add = verbs.add_parser("add", parents=[slug, secret, as_json], help="Add one.")
         add.add_argument("--name", default="default", help="To tell it from others.")
         add.add_argument("--weight", type=int, default=1, help="Share of the calls. Default: 1.")
+        add.add_argument(
+            "--priority", type=int, default=1, help="Tier; 2 while none of 1 can. Default: 1."
+        )
+        add.add_argument(
+            "--group", action="append", default=[], help="A name to ask for it by. Repeat it."
+        )
+        add.add_argument("--concurrency", type=int, help="Calls at once. Default: no bound.")
+        add.add_argument("--rpm", type=int, help="Calls a minute. Default: no bound.")
         add.add_argument("--proxy", default="", metavar="URL", help="For this key alone.")
         listing = verbs.add_parser("list", parents=[as_json], help="Show all, without secrets.")
         listing.add_argument("slug", metavar="SLUG", nargs="?", help="Of this platform only.")
-        verbs.add_parser("enable", parents=[one, as_json], help="Switch it on.")
+        verbs.add_parser(
+            "enable", parents=[one, as_json], help="Switch it on, and forgive it everything."
+        )
+        drain = verbs.add_parser("drain", parents=[one, as_json], help="Give it no new calls.")
+        drain.add_argument("--end", action="store_true", help="Give it calls again.")
         verbs.add_parser("disable", parents=[one, as_json], help="Switch it off.")
         verbs.add_parser("test", parents=[one, as_json], help="Try it.")
         verbs.add_parser("set-secret", parents=[one, secret, as_json], help="Replace its secret.")
@@ -65,6 +91,10 @@ class Command(VerbCommand):
             options["name"],
             _secret(options),
             weight=options["weight"],
+            tier=options["priority"],
+            groups=options["group"],
+            max_concurrency=options["concurrency"],
+            rpm=options["rpm"],
             proxy=options["proxy"],
         )
         sentence = _("%(it)s: added, with the number %(id)s.")
@@ -75,10 +105,15 @@ class Command(VerbCommand):
 
     def do_list(self, options: Row) -> None:
         """Show credentials, without their secrets."""
-        found = Credential.objects.select_related("platform")
+        rows = Credential.objects.select_related("platform")
         if options["slug"]:
-            found = found.filter(platform=platform_of(options["slug"]))
-        columns = ("id", "platform", "name", "enabled", "weight", "last_used", "last_error")
+            rows = rows.filter(platform=platform_of(options["slug"]))
+        columns = (
+            *("id", "platform", "name", "enabled", "state", "reason", "until"),
+            *("tier", "weight", "in_flight", "success_percent", "last_used", "last_error"),
+        )
+        found = list(rows)
+        self._states = shown(found)
         empty = _("No credentials. Add one: manage.py credential add SLUG --secret-env VAR")
         self.show([self.public(it) for it in found], columns, options, empty)
 
@@ -89,6 +124,14 @@ class Command(VerbCommand):
     def do_disable(self, options: Row) -> None:
         """Switch a credential off."""
         self.show_switched(_credential(options["id"]), False, options)
+
+    def do_drain(self, options: Row) -> None:
+        """Let a credential end what it carries, or give it calls again."""
+        credential = _credential(options["id"])
+        credential.draining = not options["end"]
+        credential.save(update_fields=["draining", "updated_at"])
+        said = _("draining ended") if options["end"] else _("draining, no new calls")
+        self.show_one(self.public(credential), options, f"{credential}: {said}.")
 
     def do_test(self, options: Row) -> None:
         """Try a credential."""
@@ -116,12 +159,23 @@ class Command(VerbCommand):
 
     @override
     def public(self, row: Credential) -> Row:
+        state = self._states.get(row.pk) or shown([row])[row.pk]
         return {
             "id": row.pk,
             "platform": row.platform.slug,
             "name": row.name,
             "enabled": row.enabled,
+            "state": state.state.value,
+            "reason": state.reason or None,
+            "until": iso(state.until),
+            "in_flight": state.in_flight,
+            "success_percent": state.success_percent,
+            "tier": row.tier,
             "weight": row.weight,
+            "groups": row.groups,
+            "concurrency": row.max_concurrency,
+            "rpm": row.rpm,
+            "draining": row.draining,
             "proxy": without_password(row.proxy),
             "last_used": iso(row.last_used_at),
             "last_error": row.last_error or None,

@@ -44,6 +44,8 @@ class Command(VerbCommand):
         "public_name": "PUBLIC",
         "upstream_name": "--upstream",
         "kind": "--kind",
+        "groups": "--group",
+        "fallbacks": "--fallback",
         **{f"price_{name}_micros": _option(name) for name in _PRICES},
     }
 
@@ -58,6 +60,12 @@ class Command(VerbCommand):
         )
         add.add_argument("--upstream", metavar="NAME", help="Its name there. Default: the same.")
         add.add_argument("--kind", choices=Kind.values, help="What it makes. Default: chat.")
+        add.add_argument(
+            "--group", action="append", help="Only credentials of this group. Repeat it."
+        )
+        add.add_argument(
+            "--fallback", action="append", metavar="PLATFORM/MODEL", help="Next one. Repeat it."
+        )
         for name, what in _PRICES.items():
             add.add_argument(_option(name), metavar="AMOUNT", help=f"Price {what}.")
         listing = verbs.add_parser("list", parents=[as_json], help="Show all.")
@@ -73,6 +81,9 @@ class Command(VerbCommand):
         """Add a mapping; the same again changes nothing."""
         given_texts = {"upstream_name": options["upstream"], "kind": options["kind"]}
         fields: dict[str, Any] = {n: text for n, text in given_texts.items() if text is not None}
+        for name, option in (("groups", "group"), ("fallbacks", "fallback")):
+            if options[option] is not None:
+                fields[name] = options[option]
         for name in _PRICES:
             if (given := options[f"price_{name}"]) is not None:
                 fields[f"price_{name}_micros"] = _micros(_option(name), given)
