@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from django.core.exceptions import (
     BadRequest as DjangoBadRequest,
     RequestDataTooBig,
@@ -15,6 +14,7 @@ from django.http.multipartparser import MultiPartParserError
 
 from gateway.errors import ApiError, BadRequest
 from gateway.faces.media import from_form
+from gateway.faces.openai import json_object
 from gateway.shapes import Json
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -43,15 +43,7 @@ def _json(request: HttpRequest, given: str) -> dict[str, Json]:
             "multipart/form-data.",
             code="unsupported_media_type",
         )
-    body = request.body
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        what = f"{error.msg} (line {error.lineno}, column {error.colno})" if body else "it is empty"
-        raise BadRequest(f"The body is not valid JSON: {what}.", code="invalid_json") from None
-    if not isinstance(fields, dict):
-        raise BadRequest("The body must be a JSON object.", code="invalid_type")
-    return fields
+    return json_object(request.body)
 
 
 def _form(request: HttpRequest) -> dict[str, Json]:

@@ -12,11 +12,10 @@ from operator import itemgetter
 import orjson
 from typing_extensions import override
 
-from gateway.errors import BadRequest
 from gateway.faces import Asked
 from gateway.faces.anthropic_stream import AnthropicAnswers
 from gateway.faces.given import Given
-from gateway.faces.openai import as_url, typed
+from gateway.faces.openai import as_url, json_object, typed
 from gateway.shapes import Chat, Json
 
 REFUSED: Mapping[str, str] = {
@@ -63,14 +62,7 @@ class AnthropicFace(AnthropicAnswers):
 
     @override
     def read(self, body: bytes) -> Asked:
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            at = f"{error.msg} (line {error.lineno}, column {error.colno})"
-            what = at if body else "it is empty"
-            raise BadRequest(f"The body is not valid JSON: {what}.", code="invalid_json") from None
-        if type(value) is not dict:
-            raise BadRequest("The body must be a JSON object.", code="invalid_type")
+        value = json_object(body)
         request = Given(value, "")
         model = request.take("model", str)
         if not model.strip():

@@ -15,6 +15,7 @@ from gateway.errors import BadRequest
 from gateway.faces import Asked
 from gateway.faces.gemini_given import Given, OpenCalls, Piece, camel, json_schema, part_of
 from gateway.faces.gemini_stream import STREAM, GeminiAnswers, kept
+from gateway.faces.openai import json_object
 from gateway.shapes import Chat, Json
 
 _VOICE = "a chat answers in texts and pictures"
@@ -67,14 +68,7 @@ class GeminiFace(GeminiAnswers):
 
     @override
     def read(self, body: bytes) -> Asked:
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            what = f"{error.msg} (line {error.lineno}, column {error.colno})"
-            what = f"The body is not valid JSON: {what if body else 'it is empty'}."
-            raise BadRequest(what, code="invalid_json") from None
-        if type(value) is not dict:
-            raise BadRequest("The body must be a JSON object.", code="invalid_type")
+        value = json_object(body)
         request = self._request(value)
         if not request.each("contents"):
             request.refuse("contents", "is missing or empty; at least one content is needed.")

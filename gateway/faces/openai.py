@@ -44,15 +44,7 @@ def read_chat(body: bytes) -> Chat:
     Put right on the way, because clients send it: an image as a bare string or bare base64, a
     file as bare base64.
     """
-    try:
-        chat = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        what = f"{error.msg} (line {error.lineno}, column {error.colno})" if body else "it is empty"
-        raise BadRequest(f"The body is not valid JSON: {what}.", code="invalid_json") from None
-    if type(chat) is not dict:
-        raise BadRequest(
-            f"The body is {_is(chat)}; a chat request is a JSON object.", code="invalid_type"
-        )
+    chat = json_object(body)
     require(chat, "model", str)
     if not chat["model"].strip():
         raise BadRequest("'model' is empty; name a model.", param="model")
@@ -68,9 +60,18 @@ def read_chat(body: bytes) -> Chat:
     return chat
 
 
-def wants_usage(chat: Chat) -> bool:
-    """Whether the client asked for the usage chunk of a stream."""
-    return bool((chat.get("stream_options") or {}).get("include_usage"))
+def json_object(body: bytes) -> dict[str, Json]:
+    """A request's body. Raises BadRequest where it is no JSON object."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        what = f"{error.msg} (line {error.lineno}, column {error.colno})" if body else "it is empty"
+        raise BadRequest(f"The body is not valid JSON: {what}.", code="invalid_json") from None
+    if type(value) is not dict:
+        raise BadRequest(
+            f"The body is {_is(value)}; it must be a JSON object.", code="invalid_type"
+        )
+    return value
 
 
 class OpenAIFace(Face):

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NoReturn
 
-import orjson
 from typing_extensions import override
 
 from gateway.errors import BadRequest
 from gateway.faces import Asked
 from gateway.faces.given import Given
-from gateway.faces.openai import as_url, typed
+from gateway.faces.openai import as_url, json_object, typed
 from gateway.faces.responses_stream import ENCRYPTED, ResponsesAnswers, unsealed
 from gateway.shapes import Chat, Json
 
@@ -69,14 +68,7 @@ class ResponsesFace(ResponsesAnswers):
 
     @override
     def read(self, body: bytes) -> Asked:
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            at = f"{error.msg} (line {error.lineno}, column {error.colno})"
-            what = at if body else "it is empty"
-            raise BadRequest(f"The body is not valid JSON: {what}.", code="invalid_json") from None
-        if type(value) is not dict:
-            raise BadRequest("The body must be a JSON object.", code="invalid_type")
+        value = json_object(body)
         request = Given(value, "")
         model: str = request.take("model", str)
         if not model.strip():
