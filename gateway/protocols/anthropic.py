@@ -104,13 +104,6 @@ def family(model: str) -> Family:
     return _FAMILIES[0][1] if "claude" in name else _OTHER
 
 
-def dropped(chat: Chat, model: str) -> list[str]:
-    """The fields of a chat that this upstream model is not told of. Raises BadRequest."""
-    request = _Request(chat, model)
-    request.body()
-    return request.dropped
-
-
 class Anthropic(Protocol):
     """`POST {base}/messages`, of Anthropic and of all who speak its language."""
 

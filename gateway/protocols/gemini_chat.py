@@ -120,13 +120,6 @@ def family(model: str) -> Family:
     return Family("thinkingLevel", dict(zip(_EFFORTS, levels, strict=True)), signed=True)
 
 
-def dropped(chat: Chat, model: str = "") -> list[str]:
-    """The fields of a chat that the upstream model is not told of. Raises BadRequest."""
-    request = _Request(chat, model or chat["model"])
-    request.body()
-    return request.dropped
-
-
 class GeminiChat(Protocol):
     """`models/{model}:generateContent` for chats; to be mixed into `Gemini`."""
 

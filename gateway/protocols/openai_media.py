@@ -31,7 +31,6 @@ STATUSES: Mapping[str, Status] = {
     "expired": "failed",
 }
 _IMAGE_FACTS = ("size", "quality", "background")
-MODERATED = "The platform refused to show what it made, because of its content rules."
 
 
 class OpenAIMedia(Protocol):

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from gateway import sse
 from gateway.errors import BadRequest
 from gateway.faces import openai as face
-from gateway.protocols.anthropic import DROPPED, REFUSED, Anthropic, dropped, family
+from gateway.protocols.anthropic import DROPPED, REFUSED, Anthropic, family
 from gateway.protocols.anthropic_stream import ERRORS, FINISH_REASONS, AnthropicReader
 from gateway.shapes import Exchange, Failure, Reply, Usage
 from platforms.routes import FREE, PLAIN, Route
@@ -566,28 +566,22 @@ def test_families(model: str, thinking: str, sampling: bool, max_tokens: int) ->
 
 
 def test_what_is_dropped_is_named() -> None:
-    chat = face.read_chat(
-        orjson.dumps(
-            {
-                "model": "m",
-                "messages": [user("Hi")],
-                "temperature": 1,
-                "seed": 3,
-                "store": None,
-                "metadata": {"a": "b"},
-                "service_tier": "flex",
-                "reasoning_effort": "low",
-            }
-        )
+    chat = orjson.dumps(
+        {
+            "model": "m",
+            "messages": [user("Hi")],
+            "temperature": 1,
+            "seed": 3,
+            "store": None,
+            "metadata": {"a": "b"},
+            "service_tier": "flex",
+            "reasoning_effort": "low",
+        }
     )
+    common = ("seed", "metadata", "service_tier")
 
-    assert dropped(chat, NEW) == ["seed", "metadata", "service_tier", "temperature"]
-    assert dropped(chat, "claude-3-opus-20240229") == [
-        "seed",
-        "metadata",
-        "service_tier",
-        "reasoning_effort",
-    ]
+    assert exchange(chat, NEW).dropped == (*common, "temperature")
+    assert exchange(chat, "claude-3-opus-20240229").dropped == (*common, "reasoning_effort")
 
 
 @pytest.mark.parametrize(

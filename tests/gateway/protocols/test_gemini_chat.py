@@ -13,7 +13,7 @@ from gateway import sse
 from gateway.errors import BadRequest
 from gateway.faces import openai as face
 from gateway.protocols.gemini import Gemini
-from gateway.protocols.gemini_chat import DROPPED, REFUSED, GeminiChat, dropped, family
+from gateway.protocols.gemini_chat import DROPPED, REFUSED, GeminiChat, family
 from gateway.protocols.gemini_stream import GeminiReader, read_usage
 from gateway.protocols.gemini_turns import SENTINEL
 from gateway.relay import MISSHAPEN
@@ -37,6 +37,10 @@ class Local(Gemini, GeminiChat):
 def exchange(chat: dict[str, Any], model: str = "gemini-3.1-pro") -> Exchange:
     chat = face.read_chat(orjson.dumps(chat))
     return Local().chat(chat, Route(PLATFORM, "public-model", model, "chat", FREE))
+
+
+def dropped(chat: dict[str, Any], model: str = "gemini-3.1-pro") -> list[str]:
+    return list(exchange(chat, model).dropped)
 
 
 def request_of(case: Path) -> dict[str, Any]:
