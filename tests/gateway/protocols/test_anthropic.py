@@ -2,14 +2,12 @@
 
 import base64
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from gateway import sse
 from gateway.errors import BadRequest
 from gateway.faces import openai as face
 from gateway.protocols.anthropic import DROPPED, REFUSED, Anthropic, family
@@ -17,17 +15,10 @@ from gateway.protocols.anthropic_stream import ERRORS, FINISH_REASONS, Anthropic
 from gateway.shapes import Exchange, Failure, Reply, Usage
 from platforms.routes import FREE, PLAIN, Route
 from tests import openai_schema
+from tests.gateway.protocols.folding import folded, meant
 from tests.gateway.protocols.test_openai import PLATFORM
 
-ROOT = Path(__file__).parents[2] / "transcripts" / "anthropic"
 REPLY = Reply("foaicmpl-0123456789abcdef0123456789abcdef", "public-model", 1790000000)
-STREAMS = sorted(ROOT.glob("*/upstream.sse"))
-WHOLES = sorted(ROOT.glob("*/upstream.json"))
-PAIRS = sorted(
-    path.parent.name.removeprefix("stream-")
-    for path in STREAMS
-    if (ROOT / path.parent.name.replace("stream-", "whole-", 1)).exists()
-)
 OLD, NEW = "claude-sonnet-4-5-20250929", "claude-opus-4-7"
 PNG, PDF = "iVBORw0KGgo=", "JVBERi0xLjQ="
 anthropic = Anthropic()
@@ -65,110 +56,6 @@ def call(id: str, arguments: Any = "{}", name: str = "f") -> dict[str, Any]:
 
 def tool(name: str = "f", **fields: Any) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, **fields}}
-
-
-def played(case: Path, pieces: list[bytes]) -> list[dict[str, Any]]:
-    reader = exchange((case / "request.json").read_bytes()).reader(REPLY)
-    decoder = sse.Decoder()
-    events = [event for piece in pieces for event in decoder.feed(piece)] + decoder.end()
-    chunks = [chunk for event in events for chunk in reader.feed(event.data)]
-    assert reader.finished
-    assert reader.done
-    return chunks + reader.end(reader.usage or Usage())
-
-
-def folded(chunks: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a client makes of a stream: each choice's deltas added up, and the usage."""
-    message: dict[str, Any] = {}
-    calls: dict[int, dict[str, str]] = {}
-    reason = None
-    for choice in (choice for chunk in chunks for choice in chunk["choices"]):
-        for fragment in choice["delta"].pop("tool_calls", ()):
-            function = fragment["function"]
-            one = calls.setdefault(fragment["index"], {"arguments": ""})
-            one |= {name: fragment[name] for name in ("id", "type") if name in fragment}
-            one |= {"name": function["name"]} if "name" in function else {}
-            one["arguments"] += function["arguments"]
-        for name, value in choice["delta"].items():
-            message[name] = value if name not in message else message[name] + value
-        reason = choice["finish_reason"] or reason
-    assert sorted(calls) == list(range(len(calls)))
-    return {"message": message, "calls": [meant(one) for one in calls.values()], "reason": reason}
-
-
-def meant(call: dict[str, Any]) -> dict[str, Any]:
-    return {**call, "arguments": orjson.loads(call["arguments"])}
-
-
-def summed_up(completion: dict[str, Any]) -> dict[str, Any]:
-    """A completion in the form of `folded`."""
-    (choice,) = completion["choices"]
-    message = {name: value for name, value in choice["message"].items() if value is not None}
-    calls = [
-        {"id": one["id"], "type": one["type"], **one["function"]}
-        for one in message.pop("tool_calls", ())
-    ]
-    message.setdefault("content", "")
-    return {
-        "message": message,
-        "calls": [meant(one) for one in calls],
-        "reason": choice["finish_reason"],
-    }
-
-
-def name(path: Path) -> str:
-    return path.parent.name
-
-
-@pytest.mark.parametrize("path", STREAMS, ids=name)
-def test_a_stream_becomes_these_chunks(path: Path) -> None:
-    chunks = played(path.parent, [path.read_bytes()])
-
-    lines = (path.parent / "chunks.jsonl").read_bytes().splitlines()
-    assert chunks == [orjson.loads(line) for line in lines]
-    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
-    for chunk in chunks:
-        openai_schema.chunk(chunk)
-
-
-@pytest.mark.parametrize("path", STREAMS, ids=name)
-def test_a_stream_cut_at_every_byte_becomes_the_same_chunks(path: Path) -> None:
-    data = path.read_bytes()
-    whole = played(path.parent, [data])
-
-    for cut in range(len(data)):
-        assert played(path.parent, [data[:cut], data[cut:]]) == whole, f"cut at {cut}"
-
-
-@pytest.mark.parametrize("path", WHOLES, ids=name)
-def test_an_answer_becomes_this_one(path: Path) -> None:
-    call = exchange((path.parent / "request.json").read_bytes())
-    answer = call.answer(path.read_bytes(), REPLY)
-
-    assert answer.completion == orjson.loads((path.parent / "answer.json").read_bytes())
-    openai_schema.completion(answer.completion)
-    chunks = call.chunks(answer, REPLY)
-    for chunk in chunks:
-        openai_schema.chunk(chunk)
-    again = folded(chunks)
-    again["message"].setdefault("content", "")
-    assert again == summed_up(answer.completion)
-
-
-@pytest.mark.parametrize("pair", PAIRS)
-def test_a_stream_adds_up_to_the_answer_of_the_same_content(pair: str) -> None:
-    stream, whole = ROOT / f"stream-{pair}", ROOT / f"whole-{pair}"
-    asked = exchange((whole / "request.json").read_bytes())
-    answer = asked.answer((whole / "upstream.json").read_bytes(), REPLY)
-    chunks = played(stream, [(stream / "upstream.sse").read_bytes()])
-
-    if not chunks[-1]["choices"]:
-        assert chunks[-1]["usage"] == answer.completion["usage"]
-    assert folded(chunks) == summed_up(answer.completion)
-
-
-def test_there_are_pairs() -> None:
-    assert len(PAIRS) >= 13
 
 
 def test_a_call_is_a_post_with_a_version() -> None:
@@ -772,11 +659,11 @@ def test_splits_add_up(value: dict[str, Any], texts: list[str], width: int) -> N
         STOP,
     )
 
-    assert folded(chunks) == {
-        "message": {"role": "assistant", "content": "".join(texts)},
-        "calls": [{"id": "a", "type": "function", "name": "f", "arguments": value}],
-        "reason": "tool_calls",
-    }
+    (choice,) = meant(folded(chunks))
+    (said_call,) = choice["message"]["tool_calls"]
+    assert said_call["function"] == {"name": "f", "arguments": value}
+    assert choice["message"]["content"] == ("".join(texts) or None)
+    assert choice["finish_reason"] == "tool_calls"
     said = "".join(texts) + (raw or "{}")
     assert reader.text_length == len(said.encode())
 

@@ -9,34 +9,26 @@ import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from gateway import sse
 from gateway.errors import BadRequest
 from gateway.faces import openai as face
 from gateway.protocols.gemini import Gemini
-from gateway.protocols.gemini_chat import DROPPED, REFUSED, GeminiChat, family
+from gateway.protocols.gemini_chat import DROPPED, REFUSED, family
 from gateway.protocols.gemini_stream import GeminiReader, read_usage
 from gateway.protocols.gemini_turns import SENTINEL
 from gateway.relay import MISSHAPEN
 from gateway.shapes import Exchange, Failure, Reply, Usage
 from platforms.routes import FREE, Route
-from tests import openai_schema
+from tests.gateway.protocols.folding import folded
 from tests.gateway.protocols.test_openai import PLATFORM
 
 ROOT = Path(__file__).parents[2] / "transcripts/gemini"
 REPLY = Reply("foaicmpl-0123456789abcdef0123456789abcdef", "public-model", 1790000000)
-STREAMS = sorted(ROOT.glob("*/upstream.sse"))
-WHOLES = sorted(ROOT.glob("*/upstream.json"))
 CASES = sorted(ROOT.glob("*/request.json"))
-PAIRS = [path.parent for path in STREAMS]
-
-
-class Local(Gemini, GeminiChat):
-    """Gemini with chat."""
 
 
 def exchange(chat: dict[str, Any], model: str = "gemini-3.1-pro") -> Exchange:
     chat = face.read_chat(orjson.dumps(chat))
-    return Local().chat(chat, Route(PLATFORM, "public-model", model, "chat", FREE))
+    return Gemini().chat(chat, Route(PLATFORM, "public-model", model, "chat", FREE))
 
 
 def dropped(chat: dict[str, Any], model: str = "gemini-3.1-pro") -> list[str]:
@@ -49,59 +41,7 @@ def request_of(case: Path) -> dict[str, Any]:
 
 
 def name(path: Path) -> str:
-    return path.parent.name if path.suffix else path.name
-
-
-def folded(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A stream's choices as one answer's, added up as SDKs do it."""
-    choices: dict[int, dict[str, Any]] = {}
-    for chunk in chunks:
-        for one in chunk["choices"]:
-            choice = choices.setdefault(
-                one["index"],
-                {"index": one["index"], "message": {}, "logprobs": None, "finish_reason": None},
-            )
-            assert choice["finish_reason"] is None, "something came after the finish chunk"
-            assert choice["message"] or one["delta"].get("role") == "assistant", "role comes first"
-            choice["finish_reason"] = one["finish_reason"]
-            if one["logprobs"]:
-                choice["logprobs"] = choice["logprobs"] or {"content": [], "refusal": None}
-                choice["logprobs"]["content"] += one["logprobs"]["content"]
-            add(choice["message"], one["delta"])
-    for choice in choices.values():
-        message = choice["message"]
-        message.setdefault("refusal", None)
-        if not message.get("content"):
-            message["content"] = None if {"tool_calls", "images"} & message.keys() else ""
-    return [choice for _, choice in sorted(choices.items())]
-
-
-def add(message: dict[str, Any], delta: dict[str, Any]) -> None:
-    for key, value in delta.items():
-        if isinstance(value, list):
-            entries = message.setdefault(key, [])
-            for entry in value:
-                rest = dict(entry)
-                assert rest.pop("index", len(entries)) == len(entries)
-                entries.append(rest)
-        elif isinstance(value, str) and key in message:
-            message[key] += value
-        else:
-            message[key] = value
-
-
-def played(case: Path, pieces: list[bytes]) -> list[dict[str, Any]]:
-    reader, decoder = exchange(request_of(case)).reader(REPLY), sse.Decoder()
-    events = [event for piece in pieces for event in decoder.feed(piece)] + decoder.end()
-    chunks = [chunk for event in events for chunk in reader.feed(event.data)]
-    assert reader.finished
-    assert not reader.done
-    return chunks + reader.end(reader.usage or Usage())
-
-
-def test_there_are_transcripts() -> None:
-    assert len(STREAMS) >= 15
-    assert len(WHOLES) >= 15
+    return path.parent.name
 
 
 @pytest.mark.parametrize("path", CASES, ids=name)
@@ -112,58 +52,6 @@ def test_a_chat_is_sent_like_this(path: Path) -> None:
     sent = {"path": request.path, "body": orjson.loads(request.body)}
     assert sent == orjson.loads((path.parent / "sent.json").read_bytes())
     assert (request.method, request.headers) == ("POST", ())
-
-
-@pytest.mark.parametrize("path", STREAMS, ids=name)
-def test_a_stream_becomes_these_chunks(path: Path) -> None:
-    chunks = played(path.parent, [path.read_bytes()])
-
-    lines = (path.parent / "chunks.jsonl").read_bytes().splitlines()
-    assert chunks == [orjson.loads(line) for line in lines]
-    for chunk in chunks:
-        openai_schema.chunk(chunk)
-
-
-@pytest.mark.parametrize("path", STREAMS, ids=name)
-def test_a_stream_cut_at_every_byte_becomes_the_same_chunks(path: Path) -> None:
-    data = path.read_bytes()
-    whole = played(path.parent, [data])
-
-    for cut in range(len(data)):
-        assert played(path.parent, [data[:cut], data[cut:]]) == whole, f"cut at {cut}"
-
-
-@pytest.mark.parametrize("path", WHOLES, ids=name)
-def test_an_answer_becomes_this_one(path: Path) -> None:
-    answer = exchange(request_of(path.parent)).answer(path.read_bytes(), REPLY)
-
-    assert answer.completion == orjson.loads((path.parent / "answer.json").read_bytes())
-    openai_schema.completion(answer.completion)
-
-
-@pytest.mark.parametrize("path", WHOLES, ids=name)
-def test_an_answer_as_chunks_is_a_valid_stream_of_the_same(path: Path) -> None:
-    call = exchange(request_of(path.parent))
-    answer = call.answer(path.read_bytes(), REPLY)
-
-    chunks = call.chunks(answer, REPLY)
-    for chunk in chunks:
-        openai_schema.chunk(chunk)
-    assert folded(chunks) == answer.completion["choices"]
-
-
-@pytest.mark.parametrize("case", PAIRS, ids=name)
-def test_a_stream_folded_is_the_blocking_answer(case: Path) -> None:
-    whole = case.with_name(case.name.replace("stream-", "blocking-"))
-    call = exchange(request_of(whole))
-    answer = call.answer((whole / "upstream.json").read_bytes(), REPLY)
-    reader, decoder = exchange(request_of(case)).reader(REPLY), sse.Decoder()
-    events = decoder.feed((case / "upstream.sse").read_bytes()) + decoder.end()
-    chunks = [chunk for event in events for chunk in reader.feed(event.data)]
-
-    assert folded(chunks + reader.end(Usage())) == answer.completion["choices"]
-    assert reader.usage == answer.usage or answer.usage is None
-    assert reader.text_length == answer.text_length
 
 
 # What is sent
