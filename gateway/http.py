@@ -2,18 +2,22 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
-from gateway.client import Client, raw
+from gateway.client import Client, Scope, Send, raw
 from gateway.errors import ApiError, explain, method_not_allowed
-from gateway.faces import Face
+from gateway.faces import Asked, Face
 from gateway.faces.openai import OPENAI
 from gateway.models import Outcome
 from gateway.runtime import Gateway
 from gateway.usage.entry import Entry
-from gateway.watch import ClientGone
+from gateway.watch import ClientGone, Receive
 
 logger = logging.getLogger(__name__)
+
+Work = Callable[[Gateway, Client, Entry, Face, Asked], Awaitable[None]]
+"""What an endpoint does with a request; raises what `errors.explain` explains."""
 
 CLIENT_CLOSED = 499  # nginx's number for a client that left before it was answered
 _SHUTTING_DOWN = ApiError(
@@ -78,6 +82,21 @@ class Answering:
         else:
             return False
         return True
+
+
+async def answered(
+    scope: Scope, receive: Receive, send: Send, endpoint: str, face: Face, work: Work
+) -> None:
+    """Answer a POST in the language of this face: its body read, and `work` done with it.
+
+    `scope` carries the platform's short name, if the path has one.
+    """
+    gateway = await Gateway.current()
+    client = Client(scope, receive, send)
+    platform = scope["url_route"]["kwargs"].get("platform") or ""
+    async with Answering(gateway, client, endpoint, platform, face) as entry:
+        asked = face.read(await posted(gateway, client, entry))
+        await work(gateway, client, entry, face, asked)
 
 
 async def posted(gateway: Gateway, client: Client, entry: Entry) -> bytes:

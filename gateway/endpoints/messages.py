@@ -1,31 +1,22 @@
 """POST /<platform>/v1/messages and /messages/count_tokens: Anthropic's shape, for its clients."""
 
+from functools import partial
+
 from gateway import call
-from gateway.client import Client, Scope, Send
+from gateway.client import Scope, Send
 from gateway.counting import count
 from gateway.faces.anthropic import AnthropicFace
-from gateway.http import Answering, posted
-from gateway.runtime import Gateway
+from gateway.http import answered
 from gateway.watch import Receive
+
+_count = partial(count, name="input_tokens")
 
 
 async def messages(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a message, blocking or streamed."""
-    gateway = await Gateway.current()
-    client = Client(scope, receive, send)
-    platform = scope["url_route"]["kwargs"].get("platform") or ""
-    face = AnthropicFace()
-    async with Answering(gateway, client, "messages", platform, face) as entry:
-        body = await posted(gateway, client, entry)
-        await call.chat(gateway, client, entry, face, face.read(body))
+    await answered(scope, receive, send, "messages", AnthropicFace(), call.chat)
 
 
 async def count_tokens(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer how many tokens a message has."""
-    gateway = await Gateway.current()
-    client = Client(scope, receive, send)
-    platform = scope["url_route"]["kwargs"].get("platform") or ""
-    face = AnthropicFace(counting=True)
-    async with Answering(gateway, client, "count_tokens", platform, face) as entry:
-        body = await posted(gateway, client, entry)
-        await count(gateway, client, entry, face, face.read(body), "input_tokens")
+    await answered(scope, receive, send, "count_tokens", AnthropicFace(counting=True), _count)
