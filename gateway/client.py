@@ -16,7 +16,6 @@ RawHeaders = list[tuple[bytes, bytes]]
 DISCARD_BYTES = 64 * 2**20
 DISCARD_S = 2.0
 _JSON = (b"content-type", b"application/json")
-_EVENT_STREAM = b"text/event-stream; charset=utf-8"
 _STREAM = [
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),  # nginx would gather events
@@ -109,7 +108,7 @@ class Client:
         )
         await self._send({"type": "http.response.body", "body": body})
 
-    async def start_stream(self, headers: RawHeaders, content_type: bytes = _EVENT_STREAM) -> None:
+    async def start_stream(self, headers: RawHeaders, content_type: bytes) -> None:
         """Begin a stream, unless it has begun."""
         if not self.started:
             self.started = True

@@ -4,12 +4,16 @@ The grammar is the WHATWG one (HTML standard, §9.2.6): lines end in LF, CR LF o
 comment, several `data` lines are one event's data, a blank line ends an event.
 """
 
+import re
 from typing import NamedTuple
+
+import orjson
 
 MAX_EVENT = 16 * 2**20  # bytes; some platforms send whole images in one event
 _BOM = b"\xef\xbb\xbf"
 PING = b": ping\n\n"
 DONE = b"data: [DONE]\n\n"
+_TYPE = re.compile(rb'\s*\{\s*"type"\s*:\s*"([\w.]+)"')
 
 
 class EventTooLong(ValueError):
@@ -108,3 +112,19 @@ class Decoder:
 def encode(data: bytes) -> bytes:
     """One event without a name. `data` is JSON, so it has no line breaks of its own."""
     return b"data: " + data + b"\n\n"
+
+
+def named(name: bytes, data: bytes) -> bytes:
+    """One event with a name."""
+    return b"event: " + name + b"\n" + encode(data)
+
+
+def type_of(data: bytes) -> bytes:
+    """The `type` of an event's JSON, b"" where it has none; those who have types say them first."""
+    found = _TYPE.match(data)
+    return found[1] if found else str(orjson.loads(data).get("type") or "").encode()
+
+
+def one_line(data: bytes) -> bytes:
+    """JSON on one line, as `encode` wants it: there a line break is as good as a space."""
+    return data.replace(b"\n", b" ")

@@ -3,7 +3,6 @@
 Sources: wire notes anthropic §2-§4, §7; what clients make of it: anthropic 2.12.0 (Nov 2026, run).
 """
 
-import re
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -36,7 +35,6 @@ ERRORS = {
 }
 """Types of errors by HTTP status; others are the caller's fault below 500, else `api_error`."""
 _DELTAS = {"text": "text_delta", "thinking": "thinking_delta", "partial_json": "input_json_delta"}
-_TYPE = re.compile(rb'\s*\{\s*"type"\s*:\s*"([a-z_]+)"')  # Anthropic says it first
 
 
 class AnthropicAnswers(Face):
@@ -87,10 +85,7 @@ class AnthropicAnswers(Face):
 
     @override
     def relayed(self, data: bytes) -> bytes:
-        found = _TYPE.match(data)
-        name = found[1] if found else str(orjson.loads(data).get("type") or "").encode()
-        # In JSON a line break is as good as a space, and an event's data has one line.
-        return b"event: " + name + b"\n" + sse.encode(data.replace(b"\n", b" "))
+        return sse.named(sse.type_of(data), sse.one_line(data))
 
     @override
     def end(self) -> bytes:
@@ -101,13 +96,7 @@ class AnthropicAnswers(Face):
 
     @override
     def error(self, error: ApiError) -> bytes:
-        said = {
-            "type": ERRORS.get(
-                error.status, "invalid_request_error" if error.status < 500 else "api_error"
-            ),
-            "message": error.message,
-        }
-        return orjson.dumps({"type": "error", "error": said})
+        return orjson.dumps(error_body(error))
 
     @override
     def error_event(self, error: ApiError) -> bytes:
@@ -263,6 +252,13 @@ def as_input(arguments: str) -> dict[str, Json]:
     """A call's arguments as an object; what a model wrote that is none is wrapped into one."""
     value = _object(arguments) if arguments.strip() else {}
     return {"arguments": arguments} if value is None else value
+
+
+def error_body(error: ApiError) -> dict[str, Json]:
+    """Anthropic's error object."""
+    other = "invalid_request_error" if error.status < 500 else "api_error"
+    said = {"type": ERRORS.get(error.status, other), "message": error.message}
+    return {"type": "error", "error": said}
 
 
 def usage_object(usage: Json) -> dict[str, Json]:

@@ -4,7 +4,6 @@ Sources: wire notes openai-responses §3, §4, §6; OpenAI's API document (Aug 2
 """
 
 import base64
-import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,7 +23,6 @@ ENCRYPTED = "reasoning.encrypted_content"
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 _OURS = "tokens1."  # begins what this gateway wrote into `encrypted_content`
 _TIERS = ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
-_TYPE = re.compile(rb'\s*\{\s*"type"\s*:\s*"([\w.]+)"')  # OpenAI says it first
 
 
 class _Kind(NamedTuple):
@@ -130,12 +128,10 @@ class ResponsesAnswers(Face):
     @override
     def relayed(self, data: bytes) -> bytes:
         self._newest = data  # read only where an error must follow it
-        found = _TYPE.match(data)
-        name = found[1] if found else str(orjson.loads(data).get("type") or "").encode()
+        name = sse.type_of(data)
         if name == b"response.created":
             self._created = data
-        # In JSON a line break is as good as a space, and an event's data has one line.
-        return b"event: " + name + b"\n" + sse.encode(data.replace(b"\n", b" "))
+        return sse.named(name, sse.one_line(data))
 
     @override
     def end(self) -> bytes:
@@ -324,7 +320,7 @@ class ResponsesAnswers(Face):
 
     def _say(self, type: str, **fields: Json) -> None:
         event = orjson.dumps({"type": type, "sequence_number": self._sequence, **fields})
-        self._events.append(b"event: " + type.encode() + b"\n" + sse.encode(event))
+        self._events.append(sse.named(type.encode(), event))
         self._sequence += 1
 
     def _sent(self) -> bytes:
