@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
 from adrf.views import APIView
 from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -19,8 +18,7 @@ from typing_extensions import override
 
 from gateway.client import RawHeaders
 from gateway.errors import ApiError, explain, method_not_allowed, not_found
-from gateway.faces.anthropic import AnthropicFace
-from gateway.faces.gemini import GeminiFace
+from gateway.faces import anthropic_stream, gemini_stream
 from gateway.faces.model_lists import shape_for
 from gateway.models import Outcome
 from gateway.runtime import Gateway
@@ -136,9 +134,11 @@ def _in_the_clients_words(error: ApiError, request: Request) -> dict[str, Any]:
         shape = "anthropic"
     if shape == "openai":
         return error.body()
-    face = AnthropicFace() if shape == "anthropic" else GeminiFace("", "")
-    said: dict[str, Any] = orjson.loads(face.error(error))
-    return said
+    return (
+        anthropic_stream.error_body(error)
+        if shape == "anthropic"
+        else gemini_stream.error_body(error)
+    )
 
 
 def _translated(error: Exception, context: dict[str, Any]) -> Exception:
