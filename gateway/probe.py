@@ -13,7 +13,7 @@ from gateway import attempts
 from gateway.attempts import scrub
 from gateway.errors import ApiError
 from gateway.protocols import PROTOCOLS
-from gateway.relay import MISSHAPEN
+from gateway.relay import sound
 from gateway.reviving import TIMEOUT_S, reach
 from gateway.shapes import Failure, Reply
 from gateway.upstream import Upstream
@@ -104,10 +104,7 @@ async def _chat(
         body = await response.read(_MAX_ANSWER)
     finally:
         await response.aclose()
-    try:
-        exchange.answer(body, Reply("probe", public, 0))
-    except MISSHAPEN as error:
-        raise Failure("broken", "The answer is not of the shape it should be.") from error
+    sound(exchange.answer, body, Reply("probe", public, 0))
 
 
 async def _in_time(work: Awaitable[T]) -> T:

@@ -44,10 +44,7 @@ async def whole(
     body = await response.read(limit, heard=watch.touch)
     if response.content_type == "text/event-stream":
         raise Failure("broken", "The platform answered with a stream that was not asked for.")
-    try:
-        return exchange.answer(body, reply)
-    except MISSHAPEN as error:
-        raise Failure("broken", _ODD) from error
+    return sound(exchange.answer, body, reply)
 
 
 async def open_stream(
@@ -133,12 +130,9 @@ def sound(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def _encode(encode: Encode, chunks: list[Chunk]) -> bytes:
-    try:
-        if len(chunks) == 1:
-            return encode(chunks[0])
-        return b"".join(map(encode, chunks))
-    except MISSHAPEN as error:
-        raise Failure("broken", _ODD) from error
+    if len(chunks) == 1:
+        return sound(encode, chunks[0])
+    return b"".join([sound(encode, chunk) for chunk in chunks])
 
 
 def _events(stream: Stream, piece: bytes) -> list[sse.Event]:
