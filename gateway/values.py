@@ -3,6 +3,8 @@
 What is of another type counts as nothing: a client is not to be failed by a platform's odd field.
 """
 
+import re
+
 from gateway.shapes import Json
 
 
@@ -29,3 +31,8 @@ def as_count(value: Json) -> int:
 def size(text: str) -> int:
     """Bytes of a text in UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def camel(name: str) -> str:
+    """A field's name as Google's own documents spell it."""
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name) if "_" in name else name

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from gateway.faces import Asked
 from gateway.faces.anthropic_stream import AnthropicAnswers
-from gateway.faces.given import Given
+from gateway.faces.given import Given, content_of, effort_of
 from gateway.faces.openai import as_url, json_object, typed
 from gateway.shapes import Chat, Json
 
@@ -42,9 +42,6 @@ DROPPED: Mapping[str, str] = {
 }
 """Left out, for this reason, as is any field not known; `Face.dropped` has those of a request."""
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
-_BUDGETS = ((8191, "low"), (24575, "medium"))
-"""Tokens of thinking up to which it is this effort; above, it is high. So nobody whose efforts are
-budgets (8192 and 24576 at Google) thinks more than was asked for."""
 _THINKING = ("enabled", "adaptive", "disabled", "between_tools")
 _TIERS = {"auto": "auto", "standard_only": "default"}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none", "tool": ""}
@@ -134,9 +131,7 @@ def _user(run: list[list[Given]]) -> list[Json]:
         else:
             parts += _PARTS[kind](block)
     if parts := files + parts:
-        # A text alone is a string, which all platforms take.
-        content = parts[0]["text"] if len(parts) == 1 and "text" in parts[0] else parts
-        results.append({"role": "user", "content": content})
+        results.append({"role": "user", "content": content_of(parts)})
     return results
 
 
@@ -304,7 +299,7 @@ def _thinking_and_format(request: Given) -> Chat:
     effort = "none" if kind == "disabled" else output.word("effort", _EFFORTS, "")
     if kind == "enabled":
         budget = thinking.number("budget_tokens", whole=True)
-        effort = effort or next((name for most, name in _BUDGETS if budget <= most), "high")
+        effort = effort or effort_of(budget)
     elif kind == "between_tools":
         thinking.fields["type"] = kind  # no effort says this
     chat: Chat = {"reasoning_effort": effort} if effort else {}

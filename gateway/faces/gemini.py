@@ -13,10 +13,13 @@ from typing_extensions import override
 
 from gateway.errors import BadRequest
 from gateway.faces import Asked
-from gateway.faces.gemini_given import Given, OpenCalls, Piece, camel, json_schema, part_of
-from gateway.faces.gemini_stream import STREAM, GeminiAnswers, kept
+from gateway.faces.gemini_given import Given, OpenCalls, Piece, json_schema, part_of
+from gateway.faces.gemini_stream import STREAM, GeminiAnswers
+from gateway.faces.given import content_of, effort_of
 from gateway.faces.openai import json_object
 from gateway.shapes import Chat, Json
+from gateway.signatures import kept
+from gateway.values import camel
 
 _VOICE = "a chat answers in texts and pictures"
 REFUSED: Mapping[str, str] = {
@@ -43,9 +46,6 @@ DROPPED: Mapping[str, str] = {
 _NUMBERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _COUNTS = {"maxOutputTokens": "max_tokens", "candidateCount": "n", "seed": "seed"}
 _EFFORTS = {name.upper(): name for name in ("minimal", "low", "medium", "high", "xhigh")}
-_BUDGETS = ((-1, None), (0, "none"), (8191, "low"), (24575, "medium"))
-"""Tokens of thinking up to which it is this effort: the highest of Google's own table (§5) that is
-not more than was asked for."""
 _TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
 _MODES = {"AUTO": "auto", "NONE": "none", "ANY": "required", "VALIDATED": "auto"}
 _TYPES = {"text/plain": False, "application/json": True}
@@ -281,10 +281,11 @@ def _effort(thinking: Given) -> Json:
     if level or "thinkingBudget" not in thinking.fields:
         return level
     budget = thinking.number("thinkingBudget", whole=True)
-    return next((effort for most, effort in _BUDGETS if budget <= most), "high")
+    if budget <= 0:
+        return "none" if budget == 0 else None  # -1: as much as the model likes
+    return effort_of(budget)
 
 
 def _content(parts: list[dict[str, Json]]) -> Json:
-    """Parts as a message's content: a text alone as itself, which every platform takes."""
-    parts = [part for part in parts if part.get("text") != ""]
-    return parts[0]["text"] if len(parts) == 1 and "text" in parts[0] else parts
+    """Parts as a message's content, empty texts left out."""
+    return content_of([part for part in parts if part.get("text") != ""])

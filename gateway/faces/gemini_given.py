@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gateway.faces.given import Fields
 from gateway.faces.openai import typed
 from gateway.shapes import Json
+from gateway.values import camel
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,80}(;[^;,\s]{1,40})?", re.ASCII)
 _BASE64 = re.compile(r"[\w+/\s-]+={0,2}\s*", re.ASCII)
@@ -170,8 +171,3 @@ def _within(value: Json, path: str) -> Json:
     if type(value) is list:
         return [_within(one, f"{path}[{n}]") for n, one in enumerate(value)]
     return json_schema(Given(value, path)) if type(value) is dict else value
-
-
-def camel(name: str) -> str:
-    """A field's name as Google's own documents spell it."""
-    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name) if "_" in name else name

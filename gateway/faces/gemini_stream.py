@@ -14,6 +14,7 @@ from gateway import sse
 from gateway.errors import ApiError
 from gateway.faces import Face
 from gateway.shapes import Json
+from gateway.signatures import signature_of
 from gateway.values import as_count, as_objects, as_text
 
 STREAM = "streamGenerateContent"
@@ -254,18 +255,6 @@ def error_body(error: ApiError) -> dict[str, Json]:
     if seconds := error.headers.get("Retry-After"):
         details.append({"@type": f"{_RPC}RetryInfo", "retryDelay": f"{seconds}s"})
     return {"error": {**said, "details": details} if details else said}
-
-
-def kept(signature: Json) -> dict[str, Json]:
-    """A thought signature where our protocols look for it: in a call, a picture or a message."""
-    return {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
-
-
-def signature_of(holder: dict[str, Json]) -> str:
-    """The thought signature that `kept` put there, "" where there is none."""
-    extra = holder.get("extra_content")
-    google = extra.get("google") if isinstance(extra, dict) else None
-    return as_text(google.get("thought_signature")) if isinstance(google, dict) else ""
 
 
 def _reply(said: dict[str, Json]) -> dict[str, Json]:

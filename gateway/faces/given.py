@@ -8,7 +8,20 @@ from gateway.errors import BadRequest
 from gateway.faces.openai import require, typed
 from gateway.shapes import Json
 
+EFFORT_BUDGETS = ((8191, "low"), (24575, "medium"))
+"""Tokens of thinking up to which it is this effort; above, it is high. So nobody whose efforts are
+budgets (8192 and 24576 at Google) thinks more than was asked for."""
 _INDEX = re.compile(r"\[\d+\]")
+
+
+def effort_of(budget: int) -> str:
+    """The effort that thinks no more than this many tokens."""
+    return next((name for most, name in EFFORT_BUDGETS if budget <= most), "high")
+
+
+def content_of(parts: list[Json]) -> Json:
+    """Parts as a message's content: a text alone is a string, which all platforms take."""
+    return parts[0]["text"] if len(parts) == 1 and "text" in parts[0] else parts
 
 
 class Fields:

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from gateway.errors import BadRequest
 from gateway.faces import Asked
-from gateway.faces.given import Given
+from gateway.faces.given import Given, content_of
 from gateway.faces.openai import as_url, json_object, typed
 from gateway.faces.responses_stream import ENCRYPTED, ResponsesAnswers, unsealed
 from gateway.shapes import Chat, Json
@@ -319,9 +319,7 @@ def _message(item: Given, turns: _Turns) -> None:
     if role == "assistant":
         turns.text("".join(part["text"] for part in parts))
         return
-    # A text alone is a string, which all platforms take.
-    is_text = len(parts) == 1 and "text" in parts[0]
-    turns.other({"role": role, "content": parts[0]["text"] if is_text else parts})
+    turns.other({"role": role, "content": content_of(parts)})
 
 
 def _call(item: Given, turns: _Turns, kind: str, text: str) -> None:

@@ -13,8 +13,9 @@ from typing_extensions import override
 
 from gateway.protocols import anthropic_native
 from gateway.protocols.anthropic_stream import AnthropicReader, failure_in, meant, whole
-from gateway.protocols.anthropic_turns import marked, read_turns, refuse, thoughtless, typed
+from gateway.protocols.anthropic_turns import marked, read_turns, thoughtless
 from gateway.protocols.base import Protocol, counted, dumped, loads
+from gateway.protocols.fields import refuse, typed
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_errors import error_fields, own_kind
 from gateway.protocols.openai_stream import as_chunks

@@ -5,18 +5,16 @@ Sources: wire notes anthropic §1, §6 (anthropic 2.12.0 and 1.17.0, Nov 2026).
 
 import base64
 import re
-from typing import Any, NoReturn, TypeVar
 
 import orjson
 
-from gateway.errors import BadRequest
+from gateway.protocols.fields import refuse, typed
 from gateway.shapes import Json
 
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _OWN_PARTS = ("image", "document", "search_result", "container_upload")
 _THINKING = ("thinking", "redacted_thinking")
 _NO_ID = re.compile(r"[^A-Za-z0-9_-]")
-_T = TypeVar("_T")
 
 
 def read_turns(messages: list[dict[str, Json]]) -> tuple[list[Json], list[dict[str, Json]]]:
@@ -155,16 +153,3 @@ def thoughtless(turns: list[dict[str, Json]]) -> bool:
     if len(turns) < 2 or turns[-1]["content"][0]["type"] != "tool_result":
         return False
     return turns[-2]["content"][0]["type"] not in _THINKING
-
-
-def typed(value: Any, path: str, kind: type[_T]) -> _T:
-    """The value, if it is of this type. Raises BadRequest."""
-    if type(value) is not kind:
-        names = {str: "a string", int: "a whole number", list: "an array", dict: "an object"}
-        raise BadRequest(f"'{path}' must be {names[kind]}.", param=path, code="invalid_type")
-    return value
-
-
-def refuse(path: str, what: str) -> NoReturn:
-    """Refuse a field by its path; `what`: the rest of the sentence. Raises BadRequest."""
-    raise BadRequest(f"'{path}' {what}", param=path)

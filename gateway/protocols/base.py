@@ -33,6 +33,8 @@ _ENDPOINTS = {
 
 FOREIGN = ("quality", "background", "style", "moderation", "input_fidelity", "output_compression")
 """OpenAI's options of pictures that Chinese platforms have nothing like."""
+WANTED_BACK = ("tool_turns", "always")
+"""What `Dialect.replay_reasoning` says of platforms that want reasoning back."""
 UNSENT = ("user", "safety_identifier")
 """OpenAI's options of pictures that change nothing of the result; they are left out."""
 NO_FILM = (
@@ -68,7 +70,7 @@ class Protocol:
 
     def recalls(self, route: Route) -> bool:
         """Whether answers hold what the platform wants to see again in later turns."""
-        return route.dialect.replay_reasoning in ("tool_turns", "always")
+        return route.dialect.replay_reasoning in WANTED_BACK
 
     def relays(self, wire: str, route: Route) -> bool:
         """Whether the platform speaks this client's language itself, so that calls go as they are.

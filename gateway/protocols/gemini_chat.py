@@ -15,10 +15,12 @@ from typing_extensions import override
 from gateway.errors import BadRequest
 from gateway.protocols import gemini_embeddings, gemini_native
 from gateway.protocols.base import Protocol, dumped, refuse
+from gateway.protocols.fields import typed
 from gateway.protocols.gemini_stream import GeminiReader, read_answer
-from gateway.protocols.gemini_turns import turns, typed
+from gateway.protocols.gemini_turns import turns
 from gateway.protocols.openai_stream import as_chunks
 from gateway.shapes import Chat, Described, Exchange, Json, Native, UpstreamRequest
+from gateway.values import camel
 from platforms.routes import Route
 
 REFUSED: Mapping[str, tuple[tuple[Json, ...], str]] = {
@@ -331,14 +333,14 @@ class _Request:
 
 def _place(body: dict[str, Json], config: dict[str, Json], name: str, value: Json) -> None:
     """Put a field of Google's where it belongs; the client's own word goes before ours."""
-    own = _camel(name)
+    own = camel(name)
     if own == "generationConfig":
         for inner, given in typed(value, name, dict).items():
             _place(body, config, inner, given)
         return
     place = config if own in _OWN_CONFIG else body
     if own in _SHARED:
-        given = {_camel(inner): one for inner, one in typed(value, name, dict).items()}
+        given = {camel(inner): one for inner, one in typed(value, name, dict).items()}
         ours = dict(config.get(own) or {})
         if {"thinkingBudget", "thinkingLevel"} & given.keys():  # never both
             ours = {"includeThoughts": True} if "includeThoughts" in ours else {}
@@ -347,10 +349,6 @@ def _place(body: dict[str, Json], config: dict[str, Json], name: str, value: Jso
         body[own] = {**(body.get(own) or {}), **typed(value, name, dict)}
     else:
         place[own if place is config or own in _OWN else name] = value
-
-
-def _camel(name: str) -> str:
-    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
 
 
 def _function(function: Json, path: str) -> dict[str, Json]:

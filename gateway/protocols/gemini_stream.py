@@ -11,6 +11,7 @@ import orjson
 
 from gateway.protocols.base import kind_of
 from gateway.shapes import Answer, Failure, FailureKind, Json, Recalled, Reply, Usage, usage_object
+from gateway.signatures import kept
 from gateway.values import as_count, size
 
 FINISH_REASONS = {
@@ -150,20 +151,20 @@ class Candidate:
         stem = self.reply.id.rpartition("-")[2][-24:]  # OpenAI takes ids of 40 characters
         id = call.get("id") or f"call_{stem}_{self.index}_{number}"
         if signature:
-            self.recall[id] = Recalled(call=_kept(signature))
+            self.recall[id] = Recalled(call=kept(signature))
         return {
             "index": number,
             "id": id,
             "type": "function",
             "function": {"name": call["name"], "arguments": arguments},
-            **_kept(signature),
+            **kept(signature),
         }
 
     def _image(self, data: dict[str, Json], signature: Json) -> dict[str, Json]:
         number, self.images = self.images, self.images + 1
         url = f"data:{data['mimeType']};base64,{data['data']}"
         image = {"index": number, "type": "image_url", "image_url": {"url": url}}
-        return image | _kept(signature)
+        return image | kept(signature)
 
 
 def read_answer(body: bytes, reply: Reply, error_in: ErrorIn) -> Answer:
@@ -244,7 +245,7 @@ class GeminiReader:
         chunks: list[dict[str, Json]] = []
         for index, candidate in sorted(self._candidates.items()):
             if candidate.signature:
-                chunks.append(self._delta(index, _kept(candidate.signature)))
+                chunks.append(self._delta(index, kept(candidate.signature)))
             chunks.append(self._delta(index, {}, reason=candidate.finish_reason))
         if self._shows_usage:
             chunks.append(self._chunk([]) | {"usage": shown_usage(usage)})
@@ -355,12 +356,7 @@ def _fold(message: dict[str, Json], delta: dict[str, Json]) -> None:
 def _message(candidate: Candidate, said: dict[str, Json]) -> dict[str, Json]:
     content = None if candidate.calls or candidate.images else ""
     message = {"role": "assistant", "content": content, "refusal": None}
-    return message | said | _kept(candidate.signature)
-
-
-def _kept(signature: Json) -> dict[str, Json]:
-    """Where Google's OpenAI layer puts a thought signature, so that clients bring it back."""
-    return {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
+    return message | said | kept(candidate.signature)
 
 
 def _logprobs(raw: dict[str, Json]) -> list[Json]:

@@ -5,13 +5,13 @@ Sources: wire notes gemini §1, §5 (google-genai 3.4.0, ai.google.dev, Nov 2026
 
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import orjson
 
-from gateway.errors import BadRequest
+from gateway.protocols.fields import refuse, typed
 from gateway.shapes import Json
+from gateway.signatures import signature_of
 
 SENTINEL = "skip_thought_signature_validator"
 """Stands for a thought signature that the client did not bring back (§1)."""
@@ -51,7 +51,7 @@ def turns(messages: list[dict[str, Json]], *, signed: bool) -> tuple[list[Part],
             system += _parts(message, path, ("text",))
             continue
         if role == "function" or message.get("function_call"):
-            _refuse(path, "uses OpenAI's old functions; say it with 'tool_calls' and role 'tool'.")
+            refuse(path, "uses OpenAI's old functions; say it with 'tool_calls' and role 'tool'.")
         if role == "assistant":
             parts = _assistant(message, path, names, signed=signed)
         elif role == "tool":
@@ -69,22 +69,6 @@ def turns(messages: list[dict[str, Json]], *, signed: bool) -> tuple[list[Part],
     return system, contents
 
 
-def typed(value: Json, path: str, kind: type) -> Any:
-    """The value, if it is of this type. Raises BadRequest."""
-    if not isinstance(value, kind):
-        what = "an object" if kind is dict else "an array" if kind is list else "a string"
-        raise BadRequest(f"'{path}' must be {what}.", param=path, code="invalid_type")
-    return value
-
-
-def signature_of(holder: dict[str, Json]) -> str | None:
-    """The thought signature that a client brings back in a call, a picture or a message."""
-    extra = holder.get("extra_content")
-    google = extra.get("google") if isinstance(extra, dict) else None
-    signature = google.get("thought_signature") if isinstance(google, dict) else None
-    return signature if isinstance(signature, str) and signature else None
-
-
 def _parts(message: dict[str, Json], path: str, kinds: tuple[str, ...] = ()) -> list[Part]:
     """A message's content as parts; texts that are empty, which Google refuses, left out.
 
@@ -99,7 +83,7 @@ def _parts(message: dict[str, Json], path: str, kinds: tuple[str, ...] = ()) -> 
         make = _PARTS.get(kind)
         if make is None or (kinds and kind not in kinds):
             takes = ", ".join(kinds or _PARTS)
-            _refuse(f"{here}.type", f"is '{kind}'; this platform takes {takes} here.")
+            refuse(f"{here}.type", f"is '{kind}'; this platform takes {takes} here.")
         made = make(part, here)
         if made.get("text") != "":
             parts.append(made)
@@ -133,7 +117,7 @@ def _assistant(
             asked["id"] = typed(call["id"], f"{here}.id", str)
             names[asked["id"]] = name
         part = {"functionCall": asked}
-        if signature := signature_of(call) or (SENTINEL if signed and number == 0 else None):
+        if signature := signature_of(call) or (SENTINEL if signed and number == 0 else ""):
             part["thoughtSignature"] = signature
         parts.append(part)
     return parts
@@ -148,7 +132,7 @@ def _arguments(arguments: Json, path: str) -> dict[str, Json]:
     except orjson.JSONDecodeError:
         value = None
     if not isinstance(value, dict):
-        _refuse(path, "is no JSON object, which this platform demands of a call's arguments.")
+        refuse(path, "is no JSON object, which this platform demands of a call's arguments.")
     return value
 
 
@@ -157,7 +141,7 @@ def _result(message: dict[str, Json], path: str, names: dict[str, str]) -> Part:
     call = message["tool_call_id"]
     name = names.get(call) or message.get("name")
     if not isinstance(name, str):
-        _refuse(f"{path}.tool_call_id", "answers no call of an assistant's message before it.")
+        refuse(f"{path}.tool_call_id", "answers no call of an assistant's message before it.")
     parts = _parts(message, path)
     text = "".join(part["text"] for part in parts if "text" in part)
     try:
@@ -199,7 +183,7 @@ def _file(part: dict[str, Json], path: str) -> Part:
         return _media(typed(file["file_data"], f"{path}.file.file_data", str), path)
     if "://" in str(file.get("file_id")):  # an address that Google's Files API gave
         return _media(file["file_id"], path)
-    _refuse(f"{path}.file", "names a file that is not there; send its 'file_data'.")
+    refuse(f"{path}.file", "names a file that is not there; send its 'file_data'.")
 
 
 def _audio(part: dict[str, Json], path: str) -> Part:
@@ -208,7 +192,7 @@ def _audio(part: dict[str, Json], path: str) -> Part:
         return _media(audio["url"], f"{path}.input_audio.url")
     kind = typed(audio.get("format"), f"{path}.input_audio.format", str).lower()
     if not _FORMAT.fullmatch(kind):
-        _refuse(f"{path}.input_audio.format", "is no name of a format, such as wav or mp3.")
+        refuse(f"{path}.input_audio.format", "is no name of a format, such as wav or mp3.")
     data = typed(audio.get("data"), f"{path}.input_audio.data", str)
     return {"inlineData": {"mimeType": f"audio/{kind}", "data": data}}
 
@@ -229,20 +213,16 @@ def _media(url: str, path: str) -> Part:
         head, found, data = url[5:].partition(",")
         kind, *attributes = head.split(";")
         if not found or "base64" not in map(str.lower, attributes):
-            _refuse(path, "is a data URL without ';base64,'; it must be data:<type>;base64,<data>.")
+            refuse(path, "is a data URL without ';base64,'; it must be data:<type>;base64,<data>.")
         return {"inlineData": {"mimeType": kind or "application/octet-stream", "data": data}}
     try:
         place = urlsplit(url)
     except ValueError:
-        _refuse(path, "is no address that can be read.")
+        refuse(path, "is no address that can be read.")
     if not place.scheme:
-        _refuse(path, "is neither an address nor a data URL.")
+        refuse(path, "is neither an address nor a data URL.")
     file: dict[str, Json] = {"fileUri": url}
     ending = place.path.rpartition("/")[2].rpartition(".")[2].lower()
     if ending in _TYPES:
         file["mimeType"] = _TYPES[ending]  # otherwise Google finds out itself
     return {"fileData": file}
-
-
-def _refuse(path: str, what: str) -> NoReturn:
-    raise BadRequest(f"'{path}' {what}", param=path)

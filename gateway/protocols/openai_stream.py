@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from gateway.protocols.base import kind_of
+from gateway.protocols.base import WANTED_BACK, kind_of
 from gateway.protocols.openai_errors import broken_off, failure_in
 from gateway.protocols.openai_slips import inner_usage, put_right, reasoning, recalled, split
 from gateway.protocols.thinking import Thinking
@@ -26,8 +26,6 @@ _FOREIGN_REASONS = {
     "safety": "content_filter",
     "tool_use": "tool_calls",
 }
-WANTED_BACK = ("tool_turns", "always")
-"""What `Dialect.replay_reasoning` says of platforms that want reasoning back."""
 
 
 def read_answer(body: bytes, reply: Reply, dialect: Dialect = PLAIN) -> Answer:
