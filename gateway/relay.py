@@ -132,7 +132,7 @@ def sound(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 def _encode(encode: Encode, chunks: list[Chunk]) -> bytes:
     if len(chunks) == 1:
         return sound(encode, chunks[0])
-    return b"".join([sound(encode, chunk) for chunk in chunks])
+    return sound(b"".join, map(encode, chunks))
 
 
 def _events(stream: Stream, piece: bytes) -> list[sse.Event]:
