@@ -37,7 +37,7 @@ ROWS = (
         ("key",),
         _words(
             r"\bscopes?\b",
-            r"\b(?:invalid|incorrect|expired|revoked|leaked|malformed) (?:api )?key\b",
+            r"\b(?:valid|invalid|incorrect|expired|revoked|leaked|malformed) (?:api )?key\b",
             r"\bkey (?:is |was |has )?(?:been )?(?:not valid|invalid|expired|revoked|reported)\b",
         ),
         "key",
@@ -57,6 +57,8 @@ ROWS = (
             rf"{_NO}{_ON}\bcredits\b",
             rf"\bcredits?\b{_ON}\b(?:exhausted|insufficient|used up|run out)\b",
             r"\binsufficient (?:\w+ )?(?:balance|credits?|funds|quota)\b",
+            rf"\bbalance\b{_ON}\b(?:insufficient|too low|not enough)\b",
+            r"\bkey limit exceeded\b",  # OpenRouter
             r"余额不足|额度不足|欠费",
         ),
         "quota",
@@ -66,6 +68,7 @@ ROWS = (
         _words(
             rf"{_NO}{_ON}{_MODEL}",
             rf"{_MODEL}{_ON}{_NO}",
+            rf"{_MODEL}{_ON}\b(?:requires|disabled)\b",  # SiliconFlow
             r"无权.{0,12}模型",
             r"模型.{0,20}(?:未开通|无权|未授权)",
         ),
@@ -79,7 +82,10 @@ ROWS = (
     Row(  # of where the gateway stands: no other credential helps, another platform may
         ("key", "bad_request"),
         _words(
-            r"\Auser location is not supported", r"\Acountry, region", r"\Arequest not allowed\Z"
+            r"\Auser location is not supported",
+            r"\Acountry, region",
+            r"\Arequest not allowed\Z",
+            r"\Aaccess denied\. please check your network",  # Groq
         ),
         "not_found",
     ),
