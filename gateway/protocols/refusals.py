@@ -26,6 +26,7 @@ def _words(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
+_READ = 500  # characters of a message: what it is about, it says at once, and reading costs time
 _ON = r"(?:[^.]|\.(?=\S)){0,160}?"  # further on in the same sentence; names hold full stops
 _MODEL = r"(?:\bmodels?\b|\bclaude-\d|\bclaude-[a-z]+-\d)"
 _NO = (
@@ -112,7 +113,8 @@ def about(kind: FailureKind, message: str, error: Mapping[str, Json]) -> Failure
     """
     if kind == "rate" and error.get("status") == "RESOURCE_EXHAUSTED":
         return "quota" if _is_of_a_day(error.get("details")) else kind
-    fitting = (row.means for row in ROWS if kind in row.was and row.words.search(message))
+    words = message[:_READ]
+    fitting = (row.means for row in ROWS if kind in row.was and row.words.search(words))
     return next(fitting, kind)
 
 
