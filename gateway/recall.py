@@ -25,6 +25,7 @@ KEPT_S = 24 * 3600.0
 MEMORY_BYTES = 16 * 2**20
 LARGEST = 2**20
 """Bytes of one turn's; more is not kept, because no thinking is that long."""
+REDIS_CONNECTIONS = 32
 REDIS_S = 1.0  # a call waits no longer for what it can mostly do without
 
 
@@ -91,9 +92,15 @@ class Redis:
         """`url`: redis://host:port/database."""
         from redis import asyncio as redis  # 7 MB for those who have none
 
-        self._client = redis.Redis.from_url(
-            url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S
+        # Blocking: the usual pool refuses the call after its hundredth connection.
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=REDIS_CONNECTIONS,
+            timeout=REDIS_S,
+            socket_timeout=REDIS_S,
+            socket_connect_timeout=REDIS_S,
         )
+        self._client = redis.Redis.from_pool(pool)
         self._errors = (redis.RedisError, OSError, TimeoutError)
 
     async def put(self, values: Mapping[str, bytes]) -> None:

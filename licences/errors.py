@@ -7,7 +7,10 @@ LicenceError
  ├─ LicenceExpired     its time is over
  ├─ LicenceNotYetValid its time has not begun
  ├─ NotAllowed         not this platform, model or address
- └─ RegisterUnavailable the licences cannot be read at the moment
+ ├─ RegisterUnavailable the licences cannot be read at the moment
+ ├─ LimitReached       more than a limit allows
+ ├─ BudgetSpent        no money is left in a budget
+ └─ LimitsUnavailable  limits cannot be looked at, and the operator wants them held
 """
 
 from typing import Literal
@@ -64,3 +67,34 @@ class NotAllowed(LicenceError):
 
 class RegisterUnavailable(LicenceError):
     """A key that is not in memory could not be looked up, because the database does not answer."""
+
+
+class LimitReached(LicenceError):
+    """More than a limit allows: `what` (rpm, tpm, concurrency, reserved) of this `subject`.
+
+    `name`: the pattern of models, the platform's short name. `limit`: how much is allowed (money
+    in micro-units). `retry_after_s`: when there is room again.
+    """
+
+    def __init__(
+        self, subject: str, name: str, what: str, limit: int, retry_after_s: float
+    ) -> None:
+        super().__init__(subject, name, what, limit, retry_after_s)
+        self.subject = subject
+        self.name = name
+        self.what = what
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+
+
+class BudgetSpent(LicenceError):
+    """No money is left: `window` is total, day or month (UTC), `amount` in micro-units."""
+
+    def __init__(self, window: Literal["total", "day", "month"], amount: int) -> None:
+        super().__init__(window, amount)
+        self.window = window
+        self.amount = amount
+
+
+class LimitsUnavailable(LicenceError):
+    """Limits cannot be looked at just now, and the operator wants them held all the same."""

@@ -1,0 +1,99 @@
+-- What follows an admission. KEYS as in admit.lua. ARGV: verb, id, clock in ms ("": Redis' own), and
+--   settle: slot, tokens less those reserved, cost, day, month, then 1 a bucket that has a budget;
+--   renew: lease in ms, cost;
+--   seed: total, day, month, on, month_on: at least this was spent (one bucket);
+--   look: nothing; answers {requests, ms, tokens, ms, under way, reserved, total, day, month, on, month_on}.
+local WINDOW = 60
+local KEPT = 60 * 60 * 24 * 3
+local verb, id = ARGV[1], ARGV[2]
+local now_ms = tonumber(ARGV[3])
+if not now_ms then
+  local t = redis.call('TIME')
+  now_ms = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+local buckets = #KEYS / 4
+
+local function spent_of(key)
+  local was = redis.call('HMGET', key, 'total', 'day', 'month', 'on', 'month_on')
+  if not was[1] then return nil end
+  return {total = tonumber(was[1]), day = tonumber(was[2]), month = tonumber(was[3]),
+          on = tonumber(was[4]), month_on = tonumber(was[5])}
+end
+
+local function turn(own, day, month)
+  if day > own.on then own.day, own.on = 0, day end
+  if month > own.month_on then own.month, own.month_on = 0, month end
+end
+
+local function keep(key, own)
+  local function text(n) return string.format('%.0f', n) end
+  redis.call('HSET', key, 'total', text(own.total), 'day', text(own.day), 'month', text(own.month),
+             'on', own.on, 'month_on', own.month_on)
+  redis.call('EXPIRE', key, KEPT)
+end
+
+for b = 0, buckets - 1 do
+  local rate, leases, reserved, spent = KEYS[b * 4 + 1], KEYS[b * 4 + 2], KEYS[b * 4 + 3], KEYS[b * 4 + 4]
+  if verb == 'settle' then
+    local slot, tokens, cost = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+    redis.call('ZREM', leases, id)
+    redis.call('HDEL', reserved, id)
+    if tokens ~= 0 and (slot + 1 + WINDOW) * 1000 > now_ms and redis.call('HEXISTS', rate, 't:' .. slot) == 1 then
+      redis.call('HINCRBY', rate, 't:' .. slot, tokens)
+    end
+    local own = ARGV[9 + b] == '1' and spent_of(spent)
+    if own then
+      local day, month = tonumber(ARGV[7]), tonumber(ARGV[8])
+      turn(own, day, month)
+      own.total = own.total + cost
+      if day == own.on then own.day = own.day + cost end
+      if month == own.month_on then own.month = own.month + cost end
+      keep(spent, own)
+    end
+  elseif verb == 'renew' then
+    redis.call('ZADD', leases, now_ms + tonumber(ARGV[4]), id)
+    redis.call('HSET', reserved, id, ARGV[5])
+    redis.call('PEXPIRE', leases, 2 * tonumber(ARGV[4]))
+    redis.call('PEXPIRE', reserved, 2 * tonumber(ARGV[4]))
+  elseif verb == 'seed' then
+    local new = {total = tonumber(ARGV[4]), day = tonumber(ARGV[5]), month = tonumber(ARGV[6]),
+                 on = tonumber(ARGV[7]), month_on = tonumber(ARGV[8])}
+    local own = spent_of(spent)
+    if own then
+      turn(own, new.on, new.month_on)
+      own.total = math.max(own.total, new.total)
+      if new.on == own.on then own.day = math.max(own.day, new.day) end
+      if new.month_on == own.month_on then own.month = math.max(own.month, new.month) end
+    else
+      own = new
+    end
+    keep(spent, own)
+  elseif verb == 'look' then
+    local sums, newest, now = {r = 0, t = 0}, {}, now_ms / 1000
+    local all = redis.call('HGETALL', rate)
+    for i = 1, #all, 2 do
+      local kind, at = all[i]:sub(1, 1), tonumber(all[i]:sub(3))
+      if at + 1 + WINDOW > now then
+        sums[kind] = sums[kind] + tonumber(all[i + 1])
+        if not newest[kind] or at > newest[kind] then newest[kind] = at end
+      end
+    end
+    local function empty_ms(kind)
+      return newest[kind] and (newest[kind] + 1 + WINDOW) * 1000 - now_ms or 0
+    end
+    local held, under_way = 0, 0
+    for _, alive in ipairs(redis.call('ZRANGEBYSCORE', leases, '(' .. now_ms, '+inf')) do
+      under_way = under_way + 1
+      held = held + tonumber(redis.call('HGET', reserved, alive) or '0')
+    end
+    local own = spent_of(spent)
+    local answer = {sums.r, empty_ms('r'), sums.t, empty_ms('t'), under_way, string.format('%.0f', held)}
+    if own then
+      for _, name in ipairs({'total', 'day', 'month', 'on', 'month_on'}) do
+        answer[#answer + 1] = string.format('%.0f', own[name])
+      end
+    end
+    return answer
+  end
+end
+return {}

@@ -1,0 +1,130 @@
+"""What is limited, asked and answered: the words between limiter and counters. Pure.
+
+Rates count in slots of a second. A slot counts until 60 s after it ended, so that no 60 seconds,
+wherever they begin, ever hold more than the limit.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+Subject = Literal["licence", "model", "platform", "credential"]
+BudgetWindow = Literal["total", "day", "month"]
+What = Literal["rpm", "tpm", "concurrency", "total", "day", "month", "reserved"]
+"""Which limit refuses; `reserved`: there is money, but calls under way may need it."""
+WINDOW_S = 60
+BUDGETS: tuple[BudgetWindow, ...] = ("total", "day", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Money that may be spent in a window (UTC), in micro-units."""
+
+    window: BudgetWindow
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One thing that is limited. None: no bound."""
+
+    key: str
+    """`licence:12`, `licence:12:gpt-*`, `platform:3`, `credential:9`."""
+    subject: Subject
+    name: str = ""
+    """For sentences: the pattern of models, the platform's short name."""
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+    budgets: tuple[Budget, ...] = ()
+
+    def limits_anything(self) -> bool:
+        """Whether there is any bound at all."""
+        return bool(
+            self.budgets
+            or self.rpm is not None
+            or self.tpm is not None
+            or self.concurrency is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One admission: all of these buckets, or none."""
+
+    id: str
+    buckets: tuple[Bucket, ...]
+    tokens: int
+    cost_micros: int
+    day: date
+    """UTC, on which it began: what it costs is of this day."""
+    lease_s: float
+    """Without a renewal it is forgotten after so long."""
+    counts: bool = True
+    """Whether it is a request of its own (False: it takes up room only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is left of a bucket's rates. None where it has no such bound."""
+
+    requests_left: int | None
+    requests_reset_s: float
+    """Until all of it is there again."""
+    tokens_left: int | None
+    tokens_reset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """It is in; `standings` are of the buckets, in their order."""
+
+    slot: int
+    """In which second it was counted, by the counters' own clock."""
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is not in, and nothing was counted."""
+
+    bucket: Bucket
+    what: What
+    limit: int
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What this bucket has spent is not known: `seed` it and ask again."""
+
+    bucket: Bucket
+
+
+Answer = Granted | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent until now, in micro-units, as of a day (UTC)."""
+
+    total: int
+    day: int
+    month: int
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a bucket holds now, for those who want to look."""
+
+    requests: int
+    tokens: int
+    under_way: int
+    reserved: int
+    spent: Spent | None
+    standing: Standing
+
+
+class CountersDown(Exception):
+    """The counters cannot be reached."""
