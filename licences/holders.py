@@ -1,7 +1,7 @@
 """A licence as the hot path sees it: frozen, compiled once, asked many times. Free of Django."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import (
@@ -14,6 +14,7 @@ from ipaddress import (
 )
 
 from licences.errors import LicenceExpired, LicenceNotYetValid, LicenceRevoked, NotAllowed
+from licences.limits.terms import Bucket, Budget, BudgetWindow
 
 Network = IPv4Network | IPv6Network
 
@@ -47,6 +48,10 @@ class Holder:
     previous_until_s: float | None = None
     """Unix seconds from which on the key that led here does not work any more, because it was
     rotated. Default: None, it is the licence's key in force."""
+    limits: Bucket | None = None
+    """What the licence may use in all. Default: None, no bound."""
+    model_limits: tuple[tuple[re.Pattern[str], Bucket], ...] = ()
+    """What it may use of the models whose names fit a pattern. Default: empty, no bounds."""
     _matcher: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -94,6 +99,13 @@ class Holder:
         """Whether the licence reaches the model of this name; capitals count."""
         return self._matcher is None or self._matcher.fullmatch(model) is not None
 
+    def buckets(self, model: str) -> tuple[Bucket, ...]:
+        """All that a call for this model is counted in; mostly nothing."""
+        if not self.model_limits:
+            return () if self.limits is None else (self.limits,)
+        found = [bucket for pattern, bucket in self.model_limits if pattern.fullmatch(model)]
+        return tuple(found) if self.limits is None else (self.limits, *found)
+
     def _reaches(self, address: str | None) -> bool:
         try:
             parsed = _unmapped(ip_address(address or ""))
@@ -105,6 +117,37 @@ class Holder:
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Networks from their CIDR form; IPv4 in IPv6's clothes becomes IPv4. Raises ValueError."""
     return tuple(_unmapped_network(ip_network(text, strict=False)) for text in texts)
+
+
+def limits_of(
+    id_: int,
+    rates: tuple[int | None, int | None, int | None],
+    budgets: Mapping[BudgetWindow, int | None],
+) -> Bucket | None:
+    """A licence's own bucket: requests and tokens a minute, calls at once, and its budgets."""
+    amounts = (Budget(window, amount) for window, amount in budgets.items() if amount is not None)
+    found = Bucket(f"licence:{id_}", "licence", "", *rates, tuple(amounts))
+    return found if found.limits_anything() else None
+
+
+def model_limits_of(
+    id_: int, limits: Mapping[str, Mapping[str, int]]
+) -> tuple[tuple[re.Pattern[str], Bucket], ...]:
+    """A bucket for each pattern of models."""
+    return tuple(
+        (
+            re.compile(_expression(pattern), re.DOTALL),
+            Bucket(
+                f"licence:{id_}:{pattern}",
+                "model",
+                pattern,
+                bounds.get("rpm"),
+                bounds.get("tpm"),
+                bounds.get("concurrency"),
+            ),
+        )
+        for pattern, bounds in limits.items()
+    )
 
 
 def _expression(pattern: str) -> str:

@@ -11,7 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-from licences.validators import validate_networks, validate_patterns, validate_slugs
+from licences.validators import (
+    validate_model_limits,
+    validate_networks,
+    validate_patterns,
+    validate_slugs,
+)
 
 EXPIRING_SOON = timedelta(days=7)  # time enough to renew a licence before its holder notices
 
@@ -127,18 +132,57 @@ class Licence(models.Model):
         ),
     )
 
-    # Honoured from the limits issue on; not shown in the admin before.
-    rpm = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
-    tpm = models.PositiveIntegerField(_("tokens per minute"), null=True, blank=True)
-    concurrency = models.PositiveIntegerField(_("parallel requests"), null=True, blank=True)
+    rpm = models.PositiveIntegerField(
+        _("requests per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("In any 60 seconds; more are answered 429. Empty: no bound."),
+    )
+    tpm = models.PositiveIntegerField(
+        _("tokens per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Prompts and completions, in any 60 seconds. Empty: no bound."),
+    )
+    concurrency = models.PositiveIntegerField(
+        _("parallel requests"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("At the same moment. Empty: no bound."),
+    )
+    model_limits = models.JSONField(
+        _("limits of models"),
+        default=dict,
+        blank=True,
+        validators=[validate_model_limits],
+        help_text=_(
+            "For patterns of models, all that fit one together: "
+            '{"gpt-5*": {"rpm": 10, "tpm": 40000, "concurrency": 2}}.'
+        ),
+    )
     budget_total_micros = models.BigIntegerField(
-        _("budget in total"), null=True, blank=True, validators=[MinValueValidator(0)]
+        _("budget in total"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Money that may be spent, ever. Empty: no bound."),
     )
     budget_day_micros = models.BigIntegerField(
-        _("budget per day"), null=True, blank=True, validators=[MinValueValidator(0)]
+        _("budget per day"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("From midnight to midnight, UTC. Empty: no bound."),
     )
     budget_month_micros = models.BigIntegerField(
-        _("budget per month"), null=True, blank=True, validators=[MinValueValidator(0)]
+        _("budget per month"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("From the first of the month, UTC. Empty: no bound."),
     )
     log_content = models.BooleanField(_("log contents"), default=False)
 

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from licences.errors import KeyMissing, KeyUnknown, RegisterUnavailable
-from licences.holders import Holder, parse_networks
+from licences.holders import Holder, limits_of, model_limits_of, parse_networks
 from licences.keys import hash_key, shown, wellformed
 from licences.models import Licence, LicenceVersion
 
@@ -27,6 +27,8 @@ _COLUMNS = (
     *("id", "name", "key_start", "key_hash", "previous_key_hash", "previous_key_until"),
     *("enabled", "revoked_at", "not_before", "expires_at"),
     *("platforms", "model_patterns", "networks"),
+    *("rpm", "tpm", "concurrency", "model_limits"),
+    *("budget_total_micros", "budget_day_micros", "budget_month_micros"),
 )
 # In the order in which they win.
 _KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
@@ -199,7 +201,7 @@ def _entries(rows: Iterable[tuple[Any, ...]], now_s: float) -> Iterator[tuple[st
     for row in rows:
         try:
             yield from _holders(row, now_s)
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             # Written past the validators. It is refused; the others must not suffer.
             _log.error(
                 "licence %s is not usable, please correct it in the admin: %s", row[0], error
@@ -208,8 +210,13 @@ def _entries(rows: Iterable[tuple[Any, ...]], now_s: float) -> Iterator[tuple[st
 
 def _holders(row: tuple[Any, ...], now_s: float) -> Iterator[tuple[str, Holder]]:
     id_, name, start, key_hash, previous_hash, previous_until, *rest = row
-    enabled, revoked_at, not_before, expires_at, platforms, patterns, networks = rest
+    enabled, revoked_at, not_before, expires_at, platforms, patterns, networks, *bounds = rest
+    rpm, tpm, concurrency, model_limits, total, day, month = bounds
     fields = {
+        "limits": limits_of(
+            id_, (rpm, tpm, concurrency), {"total": total, "day": day, "month": month}
+        ),
+        "model_limits": model_limits_of(id_, model_limits),
         "platforms": frozenset(platforms),
         "patterns": tuple(patterns),
         "networks": parse_networks(networks),

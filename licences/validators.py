@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _PATTERN = re.compile(r"[^\s,]+")
+MODEL_LIMITS = ("rpm", "tpm", "concurrency")
 
 
 def _strings(value: Any) -> list[str]:
@@ -50,3 +51,29 @@ def validate_networks(value: Any) -> None:
                 code="invalid_item",
                 params={"item": item},
             ) from error
+
+
+def validate_model_limits(value: Any) -> None:
+    """Accept an object of patterns, each with whole numbers from 1 on. Raises ValidationError."""
+    if not isinstance(value, dict):
+        raise ValidationError(
+            _('This must be a JSON object, such as {"gpt-5*": {"rpm": 10}}.'), code="invalid_item"
+        )
+    for pattern, limits in value.items():
+        validate_patterns([pattern])
+        if not isinstance(limits, dict) or not limits:
+            raise ValidationError(
+                _("“%(pattern)s” must have an object of limits, such as {“rpm”: 10}."),
+                code="invalid_item",
+                params={"pattern": pattern},
+            )
+        for name, number in limits.items():
+            if name not in MODEL_LIMITS or type(number) is not int or number < 1:
+                raise ValidationError(
+                    _(
+                        "“%(name)s” of “%(pattern)s” cannot be so: limits are rpm, tpm and "
+                        "concurrency, whole numbers from 1 on."
+                    ),
+                    code="invalid_item",
+                    params={"pattern": pattern, "name": name},
+                )

@@ -1,6 +1,6 @@
 -- One admission: counted in all buckets, or in none. memory.py says the same in Python.
--- KEYS, four a bucket: rates (hash: r:slot, t:slot), leases (zset: id by end), reserved (hash: id to
---   micro-units), spent (hash: total, day, month, on, and the month as month_on).
+-- KEYS, five a bucket: rates (hash: r:slot, t:slot), leases (zset: id by end), reserved (hash: id to
+--   micro-units), spent (hash: total, day, month, on, and the month as month_on), calls (set: ids of leases that are calls).
 -- ARGV: id, tokens, cost, day (days since 1970), month (months since year 0), lease in ms, 1 if it
 --   counts as a request, clock in ms ("" for Redis' own), then six a bucket: rpm, tpm, concurrency,
 --   total, day, month ("-1": no bound).
@@ -16,13 +16,14 @@ if not now_ms then
 end
 local now = now_ms / 1000
 local slot = math.floor(now)
-local buckets = #KEYS / 4
+local buckets = #KEYS / 5
 
-local function drop_dead(leases, reserved)
+local function drop_dead(leases, reserved, calls)
   local dead = redis.call('ZRANGEBYSCORE', leases, '-inf', now_ms, 'LIMIT', 0, 1000)
   while #dead > 0 do
     redis.call('ZREM', leases, unpack(dead))
     redis.call('HDEL', reserved, unpack(dead))
+    redis.call('SREM', calls, unpack(dead))
     dead = redis.call('ZRANGEBYSCORE', leases, '-inf', now_ms, 'LIMIT', 0, 1000)
   end
 end
@@ -61,12 +62,13 @@ end
 
 local rates = {}
 for b = 0, buckets - 1 do
-  local rate, leases, reserved, spent = KEYS[b * 4 + 1], KEYS[b * 4 + 2], KEYS[b * 4 + 3], KEYS[b * 4 + 4]
+  local rate, leases, reserved, spent = KEYS[b * 5 + 1], KEYS[b * 5 + 2], KEYS[b * 5 + 3], KEYS[b * 5 + 4]
   local a = 8 + b * 6
   local rpm, tpm, concurrency = tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
   local budgets = {total = tonumber(ARGV[a + 4]), day = tonumber(ARGV[a + 5]), month = tonumber(ARGV[a + 6])}
-  drop_dead(leases, reserved)
-  if concurrency >= 0 and redis.call('ZCARD', leases) >= concurrency then
+  local calls = KEYS[b * 5 + 5]
+  drop_dead(leases, reserved, calls)
+  if concurrency >= 0 and counts and redis.call('SCARD', calls) >= concurrency then
     return {'no', b, 'concurrency', concurrency, 1000}
   end
   local found = rates_of(rate)
@@ -100,7 +102,7 @@ end
 
 local answer = {'in', slot}
 for b = 0, buckets - 1 do
-  local rate, leases, reserved = KEYS[b * 4 + 1], KEYS[b * 4 + 2], KEYS[b * 4 + 3]
+  local rate, leases, reserved = KEYS[b * 5 + 1], KEYS[b * 5 + 2], KEYS[b * 5 + 3]
   local found = rates[b]
   if counts then
     redis.call('HINCRBY', rate, 'r:' .. slot, 1)
@@ -111,6 +113,10 @@ for b = 0, buckets - 1 do
   redis.call('EXPIRE', rate, 2 * WINDOW)
   redis.call('ZADD', leases, now_ms + lease_ms, id)
   redis.call('HSET', reserved, id, string.format('%.0f', cost))
+  if counts then
+    redis.call('SADD', KEYS[b * 5 + 5], id)
+    redis.call('PEXPIRE', KEYS[b * 5 + 5], 2 * lease_ms)
+  end
   redis.call('PEXPIRE', leases, 2 * lease_ms)
   redis.call('PEXPIRE', reserved, 2 * lease_ms)
   answer[#answer + 1] = found.r.sum

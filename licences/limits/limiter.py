@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -64,10 +64,14 @@ class Reservation:
         """What is held; None: nothing, or nothing any more."""
         return self._ask
 
+    def give_up(self) -> Ask | None:
+        """What was held; it is held no more by this."""
+        ask, self._ask = self._ask, None
+        return ask
+
     async def settle(self, *, tokens: int = 0, cost_micros: int = 0) -> None:
         """Count the truth instead of what was reserved; the first word holds."""
-        ask, self._ask = self._ask, None
-        if ask is not None:
+        if (ask := self.give_up()) is not None:
             await self._limiter.settled(ask, self._slot, tokens, cost_micros)
 
     async def __aenter__(self) -> Self:
@@ -102,6 +106,7 @@ class Limiter:
         self._clock = clock
         self._today = today
         self._open: dict[str, Ask] = {}
+        self._held: dict[str, Ask] = {}
         self._lately: dict[str, tuple[float, Bucket]] = {}
         self._down_until = 0.0
         self._is_down = False
@@ -163,13 +168,20 @@ class Limiter:
             raise LimitsUnavailable from error
         return found
 
-    async def hold(self, ask: Ask) -> None:
-        """Go on holding what another process, or this one before its restart, has reserved."""
-        self._open.setdefault(ask.id, ask)
+    def hold(self, asks: Iterable[Ask]) -> None:
+        """Go on holding these, whoever has reserved them; those of the last time no more."""
+        self._held = {ask.id: ask for ask in asks}
+
+    def let_go(self, reservation: Reservation) -> None:
+        """It is not this call's any more: `hold` and `settled` see to it from now on."""
+        ask = reservation.give_up()
+        if ask is not None:
+            self._held[ask.id] = self._open.pop(ask.id, ask)
 
     async def settled(self, ask: Ask, slot: int, tokens: int, cost_micros: int) -> None:
         """Called by reservations. Where the counters are down, the lease ends it."""
         self._open.pop(ask.id, None)
+        self._held.pop(ask.id, None)
         for bucket in ask.buckets:
             if bucket.budgets:
                 self._lately[bucket.key] = self._clock(), bucket
@@ -194,7 +206,7 @@ class Limiter:
             try:
                 if now >= renew_at:
                     renew_at = now + self._policy.lease_s / 3
-                    await self._counters.renew(list(self._open.values()))
+                    await self._counters.renew([*self._open.values(), *self._held.values()])
                 await self._raise(now)
                 if now >= sweep_at:
                     sweep_at = now + 60

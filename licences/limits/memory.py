@@ -99,9 +99,11 @@ class _Spending:
 class _State:
     requests: _Slots = field(default_factory=_Slots)
     tokens: _Slots = field(default_factory=_Slots)
-    leases: dict[str, tuple[float, int]] = field(default_factory=dict)
-    """By reservation: until when, and how much money it may cost."""
+    leases: dict[str, tuple[float, int, bool]] = field(default_factory=dict)
+    """By reservation: until when, how much money it may cost, whether it is a call."""
     reserved: int = 0
+    under_way: int = 0
+    """How many of them are calls."""
     spending: _Spending | None = None
 
 
@@ -170,7 +172,7 @@ class MemoryCounters:
         return Usage(
             state.requests.look(now),
             state.tokens.look(now),
-            len(state.leases),
+            state.under_way,
             state.reserved,
             None if own is None else Spent(own.total, own.day, own.month, own.on),
             _standing(bucket, state, now),
@@ -194,7 +196,7 @@ class MemoryCounters:
             state = self._states[key] = _State()
         while state.leases:
             # In the order of their ends: all are as long, and a renewal puts one at the end.
-            id, (until, _cost) = next(iter(state.leases.items()))
+            id, (until, _cost, _call) = next(iter(state.leases.items()))
             if until > now:
                 break
             _release(state, id)
@@ -202,7 +204,7 @@ class MemoryCounters:
 
 
 def _refusal(bucket: Bucket, state: _State, ask: Ask, now: float) -> Refused | Unknown | None:
-    if bucket.concurrency is not None and len(state.leases) >= bucket.concurrency:
+    if bucket.concurrency is not None and ask.counts and state.under_way >= bucket.concurrency:
         return Refused(bucket, "concurrency", bucket.concurrency, _FREE_SOON_S)
     if bucket.rpm is not None and ask.counts:
         used = state.requests.look(now)
@@ -235,14 +237,16 @@ def _over_budget(bucket: Bucket, state: _State, ask: Ask) -> Refused | Unknown |
 
 def _lease(state: _State, ask: Ask, now: float) -> None:
     _release(state, ask.id)
-    state.leases[ask.id] = now + ask.lease_s, ask.cost_micros
+    state.leases[ask.id] = now + ask.lease_s, ask.cost_micros, ask.counts
     state.reserved += ask.cost_micros
+    state.under_way += ask.counts
 
 
 def _release(state: _State, id: str) -> None:
     lease = state.leases.pop(id, None)
     if lease is not None:
         state.reserved -= lease[1]
+        state.under_way -= lease[2]
 
 
 def _standing(bucket: Bucket, state: _State, now: float) -> Standing:

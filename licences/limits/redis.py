@@ -26,7 +26,7 @@ TIMEOUT_S = 1.0
 CONNECTIONS = 32
 _EPOCH = date(1970, 1, 1)
 _FOLDER = Path(__file__).parent
-_NAMES = ("b", "l", "r", "s")
+_NAMES = ("b", "l", "r", "s", "c")
 _NOBODY = ""
 
 
@@ -74,7 +74,7 @@ class RedisCounters:
     async def renew(self, asks: Iterable[Ask]) -> None:
         """They are still under way; also after a restart of Redis, which has forgotten them."""
         for ask in asks:
-            more = [int(ask.lease_s * 1000), ask.cost_micros]
+            more = [int(ask.lease_s * 1000), ask.cost_micros, int(ask.counts)]
             await self._run(self._then, ask.buckets, ["renew", ask.id, self._now_ms(), *more])
 
     async def seed(self, bucket: Bucket, spent: Spent) -> None:

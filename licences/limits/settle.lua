@@ -1,6 +1,6 @@
 -- What follows an admission. KEYS as in admit.lua. ARGV: verb, id, clock in ms ("": Redis' own), and
 --   settle: slot, tokens less those reserved, cost, day, month, then 1 a bucket that has a budget;
---   renew: lease in ms, cost;
+--   renew: lease in ms, cost, 1 if it is a call;
 --   seed: total, day, month, on, month_on: at least this was spent (one bucket);
 --   look: nothing; answers {requests, ms, tokens, ms, under way, reserved, total, day, month, on, month_on}.
 local WINDOW = 60
@@ -11,7 +11,7 @@ if not now_ms then
   local t = redis.call('TIME')
   now_ms = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
-local buckets = #KEYS / 4
+local buckets = #KEYS / 5
 
 local function spent_of(key)
   local was = redis.call('HMGET', key, 'total', 'day', 'month', 'on', 'month_on')
@@ -33,11 +33,12 @@ local function keep(key, own)
 end
 
 for b = 0, buckets - 1 do
-  local rate, leases, reserved, spent = KEYS[b * 4 + 1], KEYS[b * 4 + 2], KEYS[b * 4 + 3], KEYS[b * 4 + 4]
+  local rate, leases, reserved, spent = KEYS[b * 5 + 1], KEYS[b * 5 + 2], KEYS[b * 5 + 3], KEYS[b * 5 + 4]
   if verb == 'settle' then
     local slot, tokens, cost = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
     redis.call('ZREM', leases, id)
     redis.call('HDEL', reserved, id)
+    redis.call('SREM', KEYS[b * 5 + 5], id)
     if tokens ~= 0 and (slot + 1 + WINDOW) * 1000 > now_ms and redis.call('HEXISTS', rate, 't:' .. slot) == 1 then
       redis.call('HINCRBY', rate, 't:' .. slot, tokens)
     end
@@ -53,6 +54,10 @@ for b = 0, buckets - 1 do
   elseif verb == 'renew' then
     redis.call('ZADD', leases, now_ms + tonumber(ARGV[4]), id)
     redis.call('HSET', reserved, id, ARGV[5])
+    if ARGV[6] == '1' then
+      redis.call('SADD', KEYS[b * 5 + 5], id)
+      redis.call('PEXPIRE', KEYS[b * 5 + 5], 2 * tonumber(ARGV[4]))
+    end
     redis.call('PEXPIRE', leases, 2 * tonumber(ARGV[4]))
     redis.call('PEXPIRE', reserved, 2 * tonumber(ARGV[4]))
   elseif verb == 'seed' then
@@ -83,7 +88,7 @@ for b = 0, buckets - 1 do
     end
     local held, under_way = 0, 0
     for _, alive in ipairs(redis.call('ZRANGEBYSCORE', leases, '(' .. now_ms, '+inf')) do
-      under_way = under_way + 1
+      under_way = under_way + redis.call('SISMEMBER', KEYS[b * 5 + 5], alive)
       held = held + tonumber(redis.call('HGET', reserved, alive) or '0')
     end
     local own = spent_of(spent)
