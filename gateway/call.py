@@ -8,6 +8,7 @@ Whatever happens on the way, `http.answering` around it answers the client and w
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import orjson
 
@@ -18,6 +19,7 @@ from gateway.client import Client, RawHeaders, raw
 from gateway.errors import BadRequest
 from gateway.faces import Asked, Face
 from gateway.failover import Attempts, Leg
+from gateway.limited import Within, Worst, worst_of, worst_of_chat
 from gateway.models import Outcome
 from gateway.protocols import PROTOCOLS
 from gateway.runtime import Gateway
@@ -58,7 +60,10 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
     leg = Leg(route, await call.said(route))
     others = call.fallbacks(route) if route.fallbacks else None
     try:
-        async with Attempts(gateway, entry, leg, others, sticky=sticky) as attempts:
+        async with (
+            Within(gateway, entry, route, partial(call.worst, leg)),
+            Attempts(gateway, entry, leg, others, sticky=sticky) as attempts,
+        ):
             await (call.stream(attempts) if entry.stream else call.blocking(attempts))
     except Failure as failure:
         if entry.credential is not None:
@@ -114,6 +119,13 @@ class _Call:
                 place = f"{other.platform.slug}/{other.name}"
                 logger.warning("Request %s cannot go to %s: %s", self.entry.id, place, error)
 
+    def worst(self, leg: Leg[_Said]) -> Worst:
+        """What it may come to, for limits and budgets."""
+        usual = self.gateway.settings.reserve_completion
+        if leg.call.chat is not None:
+            return worst_of_chat(leg.call.chat, usual)
+        return worst_of(partial(self.face.chat, self.asked), self.asked.body, usual)
+
     async def blocking(self, attempts: Attempts[_Said]) -> None:
         """Answer with one body."""
         timeouts = attempts.leg.route.platform.timeouts
@@ -134,6 +146,7 @@ class _Call:
             await self._keep(attempts.leg, answer.recall)
             watch.client_is_served()
             self.entry.first_byte()
+            await self.entry.settle()
             self.entry.write(Outcome.COMPLETED, 200)
             await self.client.answer(200, body, self._headers(call.exchange))
 
@@ -178,6 +191,7 @@ class _Call:
         await self._keep(leg, stream.reader.recall)
         watch.client_is_served()
         tail = relay.sound(self._tail, stream, usage)
+        await self.entry.settle()
         self.entry.write(Outcome.COMPLETED, 200)
         await self.client.end(rest + tail)
         await relay.drain(stream)

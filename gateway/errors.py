@@ -169,6 +169,72 @@ def _register_unavailable(_error: Any) -> ApiError:
     )
 
 
+def _limit_reached(error: licences.LimitReached) -> ApiError:
+    seconds = max(1, math.ceil(error.retry_after_s))
+    headers = {"Retry-After": str(seconds)}
+    whose = {
+        "licence": "this licence",
+        "model": f"this licence's models “{error.name}”",
+        "platform": f"the platform “{error.name}”, of all licences together,",
+    }.get(error.subject, "this credential")
+    if error.what == "reserved":
+        return ApiError(
+            429,
+            "What is left of this licence's budget is reserved for calls that are under way. Try "
+            "again when they have ended.",
+            type="requests",
+            code="rate_limit_exceeded",
+            headers=headers,
+        )
+    if error.what == "concurrency":
+        sentence = f"{error.limit} requests of {whose} are under way, the most at the same time."
+        return ApiError(
+            429,
+            f"{sentence} Try again when one has ended.",
+            type="requests",
+            code="rate_limit_exceeded",
+            headers=headers,
+        )
+    unit = "requests" if error.what == "rpm" else "tokens"
+    headers |= {
+        f"x-ratelimit-limit-{unit}": str(error.limit),
+        f"x-ratelimit-remaining-{unit}": "0",
+        f"x-ratelimit-reset-{unit}": f"{seconds}s",
+    }
+    return ApiError(
+        429,
+        f"The limit of {error.limit} {unit} per minute of {whose} is reached. Try again in "
+        f"{seconds} s.",
+        type=unit,
+        code="rate_limit_exceeded",
+        headers=headers,
+    )
+
+
+_WINDOWS = {"total": "in all", "day": "for this day (UTC)", "month": "for this month (UTC)"}
+
+
+def _budget_spent(error: licences.BudgetSpent) -> ApiError:
+    return ApiError(
+        429,
+        f"The budget of this licence {_WINDOWS[error.window]} is spent. Its operator can raise it.",
+        type="insufficient_quota",
+        code="insufficient_quota",
+        headers={"x-should-retry": "false"},
+    )
+
+
+def _limits_unavailable(_error: Any) -> ApiError:
+    return ApiError(
+        503,
+        "The limits of this licence cannot be looked at just now, and it is not served without "
+        "them. Try again in a moment.",
+        type="service_unavailable_error",
+        code="limits_unavailable",
+        headers={"Retry-After": "2"},
+    )
+
+
 def _platform_unknown(error: platforms.PlatformUnknown) -> ApiError:
     return ApiError(
         404,
@@ -252,6 +318,9 @@ _EXPLANATIONS: dict[type[BaseException], Callable[[Any], ApiError]] = {
     licences.LicenceNotYetValid: _not_yet,
     licences.NotAllowed: _not_allowed,
     licences.RegisterUnavailable: _register_unavailable,
+    licences.LimitReached: _limit_reached,
+    licences.BudgetSpent: _budget_spent,
+    licences.LimitsUnavailable: _limits_unavailable,
     platforms.PlatformUnknown: _platform_unknown,
     platforms.ModelUnknown: _model_unknown,
     platforms.NoCredential: _no_credential,

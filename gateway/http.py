@@ -126,7 +126,8 @@ async def answer_error(client: Client, entry: Entry, error: ApiError, face: Face
         entry.write(outcome, 200, error)
         await client.end(face.error_event(error))
         return
-    at_fault = error.status < 500 and error.code != "rate_limit_exceeded"
+    # A platform's own 429 is its trouble; one of the licence's limits is the caller's.
+    at_fault = error.status < 500 and error.type != "rate_limit_error"
     entry.write(Outcome.REFUSED if at_fault else Outcome.UPSTREAM_ERROR, error.status, error)
     headers = raw({**entry.headers(), **error.headers})
     await client.answer(error.status, face.error(error), headers)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,13 @@ from gateway.shapes import Failure
 from gateway.upstream import Upstream
 from gateway.usage.booking import Booking
 from gateway.usage.journal import Journal
-from licences.register import Register
+from licences.limits import spending
+from licences.limits.counters import Counters, Policy
+from licences.limits.limiter import Limiter
+from licences.limits.memory import MemoryCounters
+from licences.limits.redis import RedisCounters
+from licences.limits.terms import Spent
+from licences.register import LOOK_UP_S, Register
 from platforms import sharing
 from platforms.catalogue import Catalogue
 from platforms.models import Credential
@@ -55,6 +61,8 @@ class RelaySettings:
     ping_s: float
     body_s: float
     attempts: int
+    reserve_completion: int
+    """Tokens that are reserved for an answer whose length the caller does not bound."""
     queue_s: float
     """How long a call waits for a credential at most."""
     max_error: int = 2**20
@@ -70,12 +78,27 @@ class RelaySettings:
             body_s=django_settings.TOKENS_BODY_S,
             attempts=django_settings.TOKENS_ATTEMPTS,
             queue_s=django_settings.TOKENS_QUEUE_S,
+            reserve_completion=django_settings.TOKENS_RESERVE_COMPLETION,
         )
 
 
 def _store() -> Store:
     url: str = django_settings.REDIS_URL
     return Redis(url) if url else Memory()
+
+
+def _counters() -> Counters:
+    url: str = django_settings.REDIS_URL
+    return RedisCounters(url) if url else MemoryCounters()
+
+
+def _policy() -> Policy:
+    return Policy(
+        lease_s=django_settings.TOKENS_LIMIT_LEASE_S,
+        wait_s=django_settings.TOKENS_BUDGET_WAIT_S,
+        open_limits=django_settings.TOKENS_REDIS_DOWN_LIMITS == "open",
+        open_budgets=django_settings.TOKENS_REDIS_DOWN_BUDGETS == "open",
+    )
 
 
 class Live:
@@ -121,6 +144,7 @@ class Gateway:
         self.model_names = ModelNames(self.upstream)
         self.recall = Recall(_store())
         self.pool = Pool()
+        self.limiter = Limiter(_counters(), self._spent_of, _policy())
         self.media = Studio(
             self.catalogue, self.upstream, self.pool, self.note_failure, self.in_database_thread
         )
@@ -158,10 +182,13 @@ class Gateway:
 
     async def start(self) -> None:
         """Load catalogue and licences, then keep them fresh and book what is journaled."""
+        # Before anybody asks for what was spent: what a process that died had not booked yet.
+        await self.booking.catch_up(FLUSH_S)
         heard = await self.in_database_thread(self._load)
         heard.tell(self.pool)
         self.own(self._keep_fresh(), "tokens: reload on change")
         self.own(self._reviver.run(), "tokens: probe credentials")
+        self.own(self.limiter.run(), "tokens: renew and compare limits")
         self.own(self.booking.run(), "tokens: book usage")
         self.own(self.media.worker.hold(), "tokens: hold media tasks")
         if self.works:
@@ -182,6 +209,7 @@ class Gateway:
         self.access.flush()
         await self.upstream.aclose()
         await self.recall.aclose()
+        await self.limiter.aclose()
         self.register.close()
         await self.in_database_thread(connections.close_all)
         self._database.shutdown(wait=False, cancel_futures=True)
@@ -211,6 +239,12 @@ class Gateway:
             return work()
 
         return await asyncio.get_running_loop().run_in_executor(self._database, run)
+
+    async def _spent_of(self, licences: Collection[int]) -> dict[int, Spent]:
+        """What the database knows; a caller waits for it no longer than LOOK_UP_S."""
+        day = timezone.now().date()
+        async with asyncio.timeout(LOOK_UP_S):
+            return await self.in_database_thread(partial(spending.spent, licences, day))
 
     def note_failure(self, credential: CredentialSpec, failure: Failure) -> None:
         """Show in the admin what a credential's last error was; written soon, by the watcher."""

@@ -15,6 +15,7 @@ FILES = [
 ]
 BOUND = 300
 LARGER = {
+    "gateway/errors.py": 340,  # one table of all errors
     "gateway/protocols/anthropic.py": 380,  # one wire, what is said to it
     "gateway/protocols/anthropic_stream.py": 390,  # and what it answers
     "gateway/protocols/gemini_chat.py": 390,

@@ -38,6 +38,7 @@ def positive_settings(app_configs: Any, **_options: Any) -> list[CheckMessage]:
         "TOKENS_BODY_S",
         "TOKENS_ATTEMPTS",
         "TOKENS_BOOKING_S",
+        "TOKENS_LIMIT_LEASE_S",
     )
     return [
         Error(
@@ -47,6 +48,20 @@ def positive_settings(app_configs: Any, **_options: Any) -> list[CheckMessage]:
         )
         for name in names
         if getattr(settings, name) <= 0
+    ]
+
+
+@register()
+def words(app_configs: Any, **_options: Any) -> list[CheckMessage]:
+    """What is open or closed must be one of the two."""
+    return [
+        Error(
+            f"{name} is {getattr(settings, name)!r}.",
+            hint="It takes open or closed; leave it out for the default.",
+            id="tokens.E003",
+        )
+        for name in ("TOKENS_REDIS_DOWN_LIMITS", "TOKENS_REDIS_DOWN_BUDGETS")
+        if getattr(settings, name) not in ("open", "closed")
     ]
 
 

@@ -167,6 +167,14 @@ TOKENS_ATTEMPTS = env.int("TOKENS_ATTEMPTS", default=3)
 TOKENS_QUEUE_S = env.float("TOKENS_QUEUE_S", default=5.0)
 TOKENS_BODY_S = env.float("TOKENS_BODY_S", default=60.0)
 
+# --- Limits and budgets --------------------------------------------------------------------------
+
+TOKENS_RESERVE_COMPLETION = env.int("TOKENS_RESERVE_COMPLETION", default=1000)  # tokens
+TOKENS_BUDGET_WAIT_S = env.float("TOKENS_BUDGET_WAIT_S", default=5.0)
+TOKENS_LIMIT_LEASE_S = env.float("TOKENS_LIMIT_LEASE_S", default=30.0)
+TOKENS_REDIS_DOWN_LIMITS = env.str("TOKENS_REDIS_DOWN_LIMITS", default="open")
+TOKENS_REDIS_DOWN_BUDGETS = env.str("TOKENS_REDIS_DOWN_BUDGETS", default="closed")
+
 # --- Pictures and films: tasks -------------------------------------------------------------------
 
 TOKENS_MAX_MEDIA_BODY = env.int("TOKENS_MAX_MEDIA_BODY", default=60 * 2**20)  # bytes

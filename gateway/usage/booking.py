@@ -72,6 +72,14 @@ class Booking:
                 failing = False
                 pause_s = settings.TOKENS_BOOKING_S
 
+    async def catch_up(self, seconds: float) -> None:
+        """Book what dead processes left, for at most so long; the rest is booked by `run`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._in_thread()
+        except (TimeoutError, Error, OSError) as error:
+            logger.warning("What earlier processes used is booked later: %s", error)
+
     async def flush(self, seconds: float) -> None:
         """Book all there is, for at most so long; what is left waits for the next process."""
         try:

@@ -10,9 +10,11 @@ from gateway.errors import ApiError, BadRequest
 from gateway.models import Outcome
 from gateway.observe import AccessLog
 from gateway.shapes import Json, Usage
+from gateway.usage.limit_headers import rate_headers
 from gateway.usage.prices import cost_micros, prices
 from licences.errors import KeyMissing
 from licences.holders import Holder
+from licences.limits.limiter import Reservation
 from platforms.routes import FREE, CredentialSpec, Route
 
 _ERROR_LENGTH = 300
@@ -67,6 +69,7 @@ class Entry:
         "model",
         "outcome",
         "platform",
+        "reservation",
         "retries",
         "route",
         "status",
@@ -103,6 +106,8 @@ class Entry:
         self.waited_s = 0.0
         """Waited for a credential that may be used."""
         self.usage: Usage | None = None
+        self.reservation: Reservation | None = None
+        """What is held of limits and budgets; None: nothing limits this call."""
         self.first_byte_ms: int | None = None
         self.status = 0
         self.outcome: Outcome | None = None
@@ -128,9 +133,25 @@ class Entry:
                 )
             self.retries = int(retries)
 
+    @property
+    def cost_micros(self) -> int:
+        """What it has cost so far."""
+        if self.usage is None or self.route is None:
+            return 0
+        return cost_micros(self.route.price, self.usage)
+
+    async def settle(self) -> None:
+        """Count what was used instead of what was reserved; before `write`, which may end it."""
+        if self.reservation is not None:
+            usage = self.usage
+            used = usage.prompt_tokens + usage.completion_tokens if usage else 0
+            await self.reservation.settle(tokens=used, cost_micros=self.cost_micros)
+
     def headers(self) -> dict[str, str]:
         """What every answer tells of its making."""
         told = {"x-request-id": self.id}
+        if self.reservation is not None:
+            told.update(rate_headers(self.reservation.buckets, self.reservation.standings))
         if self.attempts:
             told["x-tokens-attempts"] = str(self.attempts)
             told["x-tokens-platform"] = self.platform
@@ -205,7 +226,7 @@ class Entry:
             record["reasoning_tokens"] = usage.reasoning_tokens
             record["measured"] = usage.measured
             if price.version:
-                record["cost_micros"] = cost_micros(price, usage)
+                record["cost_micros"] = self.cost_micros
                 record["price_version"] = price.version
                 record["prices"] = prices(price)
         if self.error is not None:

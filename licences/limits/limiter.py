@@ -48,7 +48,7 @@ _SEEDS = 3  # an admission that still meets an unknown spend afterwards gives up
 class Reservation:
     """What one call holds, until it is settled. Leaving the block unsettled gives it all back."""
 
-    __slots__ = ("_ask", "_limiter", "_slot", "standings")
+    __slots__ = ("_ask", "_limiter", "_slot", "buckets", "standings")
 
     def __init__(
         self, limiter: "Limiter", ask: Ask | None, slot: int, standings: tuple[Standing, ...]
@@ -57,6 +57,7 @@ class Reservation:
         self._limiter = limiter
         self._ask = ask
         self._slot = slot
+        self.buckets: tuple[Bucket, ...] = ask.buckets if ask is not None else ()
         self.standings = standings
 
     @property

@@ -1,0 +1,127 @@
+"""What a call is counted in, what it may come to, and what it came to.
+
+Reserved before the first attempt, settled before the client has its last byte; whatever happens in
+between. A call that nothing limits costs nothing here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+import orjson
+
+from gateway.errors import BadRequest
+from gateway.runtime import Gateway
+from gateway.shapes import Chat, Json, Usage, tokens_in
+from gateway.usage import estimate
+from gateway.usage.entry import Entry
+from gateway.usage.prices import cost_micros
+from licences.holders import Holder
+from licences.limits.terms import Bucket
+from platforms.routes import PlatformSpec, Route
+
+_MOST_SAID = (
+    *("max_completion_tokens", "max_tokens", "max_output_tokens"),
+    *("maxOutputTokens", "max_tokens_to_sample"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """What a call may come to, as far as that can be told before."""
+
+    usage: Usage
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.usage.prompt_tokens + self.usage.completion_tokens
+
+
+class Within:
+    """`async with`: the call's reservation, which its entry holds. Raises what `admit` raises."""
+
+    __slots__ = ("_entry", "_gateway", "_route", "_worst")
+
+    def __init__(
+        self, gateway: Gateway, entry: Entry, route: Route, worst: Callable[[], Worst]
+    ) -> None:
+        """`worst` is asked only where something is limited."""
+        self._gateway = gateway
+        self._entry = entry
+        self._route = route
+        self._worst = worst
+
+    async def __aenter__(self) -> None:
+        buckets = buckets_of(self._entry.caller, self._route)
+        if buckets:
+            worst = self._worst()
+            self._entry.reservation = await self._gateway.limiter.admit(
+                self._entry.id,
+                buckets,
+                tokens=worst.tokens,
+                cost_micros=cost_micros(self._route.price, worst.usage),
+            )
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        reservation = self._entry.reservation
+        if reservation is not None and reservation.asked is not None:
+            await self._gateway.limiter.sheltered(self._entry.settle())
+
+
+def buckets_of(holder: Holder, route: Route) -> tuple[Bucket, ...]:
+    """All that this call is counted in: the licence, its models, the platform."""
+    own = holder.buckets(route.name)
+    platform = platform_bucket(route.platform)
+    return own if platform is None else (*own, platform)
+
+
+def platform_bucket(platform: PlatformSpec) -> Bucket | None:
+    """The platform's own limits, of all licences together; None: it has none."""
+    if platform.rpm is None and platform.tpm is None and platform.concurrency is None:
+        return None
+    return Bucket(
+        f"platform:{platform.id}",
+        "platform",
+        platform.slug,
+        platform.rpm,
+        platform.tpm,
+        platform.concurrency,
+    )
+
+
+def worst_of_chat(chat: Chat, usual: int) -> Worst:
+    """Of a chat; `usual`: completion tokens that are reserved where the caller sets no bound."""
+    answers = chat.get("n")
+    answers = answers if type(answers) is int and answers > 0 else 1
+    completion = (_most(chat) or usual) * answers
+    return Worst(Usage(estimate.prompt_tokens(chat), completion))
+
+
+def worst_of_body(body: dict[str, Json], usual: int) -> Worst:
+    """Of a request in another language that cannot be said as a chat: by its size."""
+    config = body.get("generationConfig")
+    most = _most(body) or (_most(config) if isinstance(config, dict) else None)
+    return Worst(Usage(tokens_in(len(orjson.dumps(body))), most or usual))
+
+
+def worst_of(chat: Callable[[], Chat], body: dict[str, Json], usual: int) -> Worst:
+    """Of the chat that the request becomes, if it can become one."""
+    try:
+        return worst_of_chat(chat(), usual)
+    except BadRequest:
+        return worst_of_body(body, usual)
+
+
+def _most(fields: dict[str, Json]) -> int | None:
+    """The bound that the caller has set to the answer."""
+    for name in _MOST_SAID:
+        value = fields.get(name)
+        if type(value) is int and value > 0:
+            return value
+    return None
