@@ -61,7 +61,7 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
     others = call.fallbacks(route) if route.fallbacks else None
     try:
         async with (
-            Within(gateway, entry, route, partial(call.worst, leg)),
+            Within(gateway.limiter, entry, route, partial(call.worst, leg)),
             Attempts(gateway, entry, leg, others, sticky=sticky) as attempts,
         ):
             await (call.stream(attempts) if entry.stream else call.blocking(attempts))

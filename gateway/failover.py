@@ -17,12 +17,16 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from gateway.attempts import scrub, told
+from gateway.limited import platform_bucket
 from gateway.retry import VERDICTS
 from gateway.runtime import Gateway
 from gateway.shapes import Failure, Json
 from gateway.usage.entry import Entry
+from licences.errors import LimitReached
+from licences.limits.reservation import Reservation
+from licences.limits.terms import Bucket
 from platforms.errors import AllResting, NoCredential, PlatformError
-from platforms.pool import Use
+from platforms.pool import LOOK_S, Use
 from platforms.routes import CredentialSpec, Route
 
 C = TypeVar("C")
@@ -58,6 +62,8 @@ class Attempts(Generic[C]):
         self._fallbacks = fallbacks
         self._sticky = sticky
         self._use: Use | None = None
+        self._held: list[Reservation] = []
+        """Of the credentials' own limits, and of the platforms that were fallen back to."""
         self._queue_s = gateway.settings.queue_s
         self._counted = 0
 
@@ -74,6 +80,8 @@ class Attempts(Generic[C]):
             if isinstance(error, Failure):  # after it had begun to answer
                 told(self._use, error)
             self._use.release()
+        for reservation in self._held:
+            await self._gateway.limiter.sheltered(reservation.settle())
 
     async def first(
         self,
@@ -143,7 +151,7 @@ class Attempts(Generic[C]):
                 self._gateway.note_failure(credential, error)
                 told(use, error)
                 tried["failure"] = error.kind
-            use.release()
+            await self._let_go(use)
             raise
         finally:
             tried["ms"] = int((time.monotonic() - began) * 1000)
@@ -157,7 +165,17 @@ class Attempts(Generic[C]):
         while True:
             credential = pool.choose(route, self._sticky, tried)
             if credential is not None:
-                return pool.take(route, credential)
+                # Taken before it is asked for: of a half-open one only one call may be the trial.
+                use = pool.take(route, credential)
+                try:
+                    has_room = await self._free_of_limits(use)
+                except BaseException:
+                    use.release()
+                    raise
+                if has_room:
+                    return use
+                use.release()
+                continue
             pause = pool.pause(route, tried)
             if pause is None and tried and failure is not None:
                 # All were tried. A “slower” may be waited for, a closed connection tried again.
@@ -197,4 +215,46 @@ class Attempts(Generic[C]):
         return isinstance(error, NoCredential | AllResting)
 
     async def _next(self) -> Leg[C] | None:
-        return None if self._fallbacks is None else await anext(self._fallbacks, None)
+        """The next leg whose platform has room."""
+        while self._fallbacks is not None:
+            leg = await anext(self._fallbacks, None)
+            if leg is None:
+                return None
+            bucket = platform_bucket(leg.route.platform)
+            if bucket is None or await self._hold(leg.route.platform.slug, bucket) is None:
+                return leg
+        return None
+
+    async def _free_of_limits(self, use: Use) -> bool:
+        """Whether the credential's own limits let it carry one more; then that is held."""
+        credential = use.credential
+        if credential.rpm is None and credential.max_concurrency is None:
+            return True
+        bucket = Bucket(
+            f"credential:{credential.id}",
+            "credential",
+            credential.name,
+            credential.rpm,
+            concurrency=credential.max_concurrency,
+        )
+        wait_s = await self._hold(f"c{self._entry.attempts}", bucket)
+        if wait_s is None:
+            return True
+        self._gateway.pool.full(self.leg.route.platform, credential, wait_s)
+        return False
+
+    async def _hold(self, suffix: str, bucket: Bucket) -> float | None:
+        """Hold one more of this bucket; else in how many seconds there may be room."""
+        try:
+            reservation = await self._gateway.limiter.admit(f"{self._entry.id}.{suffix}", [bucket])
+        except LimitReached as error:
+            # When a call under way ends cannot be told: looked at again soon.
+            return LOOK_S if error.what == "concurrency" else error.retry_after_s
+        self._held.append(reservation)
+        return None
+
+    async def _let_go(self, use: Use) -> None:
+        """An attempt is over that was not the last."""
+        use.release()
+        while self._held and self._held[-1].is_of("credential"):
+            await self._gateway.limiter.sheltered(self._held.pop().settle())

@@ -11,12 +11,12 @@ from types import TracebackType
 import orjson
 
 from gateway.errors import BadRequest
-from gateway.runtime import Gateway
 from gateway.shapes import Chat, Json, Usage, tokens_in
 from gateway.usage import estimate
 from gateway.usage.entry import Entry
 from gateway.usage.prices import cost_micros
 from licences.holders import Holder
+from licences.limits.limiter import Limiter
 from licences.limits.terms import Bucket
 from platforms.routes import PlatformSpec, Route
 
@@ -41,13 +41,13 @@ class Worst:
 class Within:
     """`async with`: the call's reservation, which its entry holds. Raises what `admit` raises."""
 
-    __slots__ = ("_entry", "_gateway", "_route", "_worst")
+    __slots__ = ("_entry", "_limiter", "_route", "_worst")
 
     def __init__(
-        self, gateway: Gateway, entry: Entry, route: Route, worst: Callable[[], Worst]
+        self, limiter: Limiter, entry: Entry, route: Route, worst: Callable[[], Worst]
     ) -> None:
         """`worst` is asked only where something is limited."""
-        self._gateway = gateway
+        self._limiter = limiter
         self._entry = entry
         self._route = route
         self._worst = worst
@@ -56,7 +56,7 @@ class Within:
         buckets = buckets_of(self._entry.caller, self._route)
         if buckets:
             worst = self._worst()
-            self._entry.reservation = await self._gateway.limiter.admit(
+            self._entry.reservation = await self._limiter.admit(
                 self._entry.id,
                 buckets,
                 tokens=worst.tokens,
@@ -71,7 +71,7 @@ class Within:
     ) -> None:
         reservation = self._entry.reservation
         if reservation is not None and reservation.asked is not None:
-            await self._gateway.limiter.sheltered(self._entry.settle())
+            await self._limiter.sheltered(self._entry.settle())
 
 
 def buckets_of(holder: Holder, route: Route) -> tuple[Bucket, ...]:

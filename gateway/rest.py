@@ -72,6 +72,9 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
         except asyncio.CancelledError:  # Django cancels a view whose client has left
             self.entry.write(Outcome.CANCELLED, CLIENT_CLOSED)
             raise
+        finally:
+            if self.entry.reservation is not None:
+                await self.gateway.limiter.sheltered(self.entry.settle())
         for name, value in self.entry.headers().items():
             response[name] = value
         ok = response.status_code < 400

@@ -146,7 +146,12 @@ class Gateway:
         self.pool = Pool()
         self.limiter = Limiter(_counters(), self._spent_of, _policy())
         self.media = Studio(
-            self.catalogue, self.upstream, self.pool, self.note_failure, self.in_database_thread
+            self.catalogue,
+            self.upstream,
+            self.pool,
+            self.limiter,
+            self.note_failure,
+            self.in_database_thread,
         )
         self._reporter = Reporter(self.pool)
         self._reviver = Reviver(self.upstream, self.in_database_thread)

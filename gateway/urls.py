@@ -9,12 +9,14 @@ from django.urls import URLPattern, path, re_path
 
 from gateway.endpoints.embeddings import Embeddings
 from gateway.endpoints.images import ImageEdits, ImageGenerations, ImageTask
+from gateway.endpoints.licence import LicenceView
 from gateway.endpoints.media_files import MediaFileContent
 from gateway.endpoints.model_list import Model, ModelList
 from gateway.endpoints.videos import Video, VideoContent, VideoRemix, Videos
 from gateway.rest import UnknownPath
 
 _API: dict[str, Any] = {
+    "licence": LicenceView,
     "models": ModelList,
     "models/<path:model>": Model,
     "embeddings": Embeddings,

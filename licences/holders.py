@@ -99,6 +99,11 @@ class Holder:
         """Whether the licence reaches the model of this name; capitals count."""
         return self._matcher is None or self._matcher.fullmatch(model) is not None
 
+    def all_buckets(self) -> tuple[Bucket, ...]:
+        """All that its calls may be counted in."""
+        own = () if self.limits is None else (self.limits,)
+        return (*own, *(bucket for _pattern, bucket in self.model_limits))
+
     def buckets(self, model: str) -> tuple[Bucket, ...]:
         """All that a call for this model is counted in; mostly nothing."""
         if not self.model_limits:

@@ -42,7 +42,7 @@ class Embeddings(GatewayView):
         def worst() -> Worst:
             return Worst(estimate.embedding_usage(asked["input"]))
 
-        async with Within(self.gateway, entry, route, worst):
+        async with Within(self.gateway.limiter, entry, route, worst):
             answer, usage = await once(self.gateway, entry, route, call, others, sticky)
             if usage is None:
                 usage = estimate.embedding_usage(asked["input"])

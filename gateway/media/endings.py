@@ -7,7 +7,7 @@ from datetime import timedelta
 from gateway import attempts
 from gateway.errors import ApiError, explain
 from gateway.jobs import Result
-from gateway.media import film, results, tasks
+from gateway.media import film, money, results, tasks
 from gateway.media.intake import new_file
 from gateway.media.outcome import record_of
 from gateway.media.results import BrokenMedia
@@ -58,10 +58,13 @@ class Endings:
         record = record_of(task, made)
         said = {"facts": task.facts, "used": task.used, "upstream_id": task.upstream_id}
         ids = [file.pk for file in kept]
+        cost = record["cost_micros"]
+        await money.settled(self._tools.limiter, task, cost)
         if await self._database(tasks.complete, task, ids, record, **said):
             self._tools.ended(task.pk)
             await self._drop_inputs(task)
         else:
+            await money.settled(self._tools.limiter, task, -cost)  # it had ended already
             await self.remove(kept)
 
     async def fail(self, task: MediaTask, error: ApiError, *, refused: bool = False) -> None:
@@ -71,6 +74,7 @@ class Endings:
         ended = tasks.Ended(error)
         record = record_of(task, (), error)
         if await self._database(tasks.fail, task, ended, record, frees_key=refused):
+            await money.settled(self._tools.limiter, task, record["cost_micros"])
             self._tools.ended(task.pk)
             if not refused:
                 await self._drop_inputs(task)

@@ -12,7 +12,7 @@ from gateway.bodies import Source
 from gateway.errors import BadRequest
 from gateway.faces.media import Asked
 from gateway.jobs import JobKind, Remix
-from gateway.media import asking, tasks
+from gateway.media import asking, money, tasks
 from gateway.media.intake import Intake, Taken, fingerprint
 from gateway.media.studio import Studio
 from gateway.media.worker import first_lease
@@ -55,6 +55,7 @@ async def place(studio: Studio, entry: Entry, order: Order) -> MediaTask:
     entry.route = route = admitted(
         studio.tools.catalogue, order.holder, entry, order.asked.model, order.kind
     )
+    await money.admitted(studio.tools.limiter, entry, route)
     asked = asking.with_fields(order.asked, route.fields) if route.fields else order.asked
     # Before any picture is fetched or stored: what the platform cannot make is refused now.
     shape = [Source(given.name, file=given.name, size=1) for given in asked.inputs]
@@ -79,8 +80,12 @@ async def place(studio: Studio, entry: Entry, order: Order) -> MediaTask:
         task.asked["groups"] = [sorted(names) for names in route.groups]
     # The task's own record tells of this call, under the same id; to ask for the same again is
     # free. Before the row is there: a client that leaves meanwhile must not be booked instead.
-    with entry.booked_elsewhere():
-        task, is_new = await studio.database(tasks.order, task, files)
+    limiter = studio.tools.limiter
+    async with await money.reserved(limiter, entry, route, task, asked, order.kind) as reservation:
+        with entry.booked_elsewhere():
+            task, is_new = await studio.database(tasks.order, task, files)
+        if is_new:
+            limiter.let_go(reservation)
     if is_new:
         if task.blocking:
             studio.worker.begin(task)

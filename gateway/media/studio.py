@@ -20,6 +20,7 @@ from gateway.media.worker import Worker
 from gateway.models import ENDED, MediaTask
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
+from licences.limits.limiter import Limiter
 from platforms.catalogue import Catalogue
 from platforms.pool import Pool
 from platforms.routes import CredentialSpec
@@ -39,6 +40,7 @@ class Studio:
         catalogue: Catalogue,
         upstream: Upstream,
         pool: Pool,
+        limiter: Limiter,
         note_failure: Callable[[CredentialSpec, Failure], None],
         run: InThread,
     ) -> None:
@@ -56,6 +58,7 @@ class Studio:
             results=results,
             database=self._patiently,
             pool=pool,
+            limiter=limiter,
             note_failure=note_failure,
             ended=self._ended,
         )

@@ -10,6 +10,7 @@ from gateway.media.results import Results
 from gateway.media.storage import Store
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
+from licences.limits.limiter import Limiter
 from platforms.catalogue import Catalogue
 from platforms.pool import Pool
 from platforms.routes import CredentialSpec
@@ -29,6 +30,7 @@ class Tools:
     database: Database
     """Runs a function in the database's thread."""
     pool: Pool
+    limiter: Limiter
     note_failure: Callable[[CredentialSpec, Failure], None]
     ended: Callable[[str], None]
     """Told a task's id when it has ended."""

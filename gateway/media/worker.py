@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.utils import timezone
 
-from gateway.media import tasks, upkeep
+from gateway.media import money, tasks, upkeep
 from gateway.media.steps import Steps
 from gateway.media.tools import Tools
 from gateway.models import MediaTask, TaskState
@@ -69,13 +69,17 @@ class Worker:
                     continue
 
     async def hold(self) -> None:
-        """Renew the leases of what is under way, for ever."""
+        """Renew the leases of what is under way, and know what money is held; for ever."""
         while True:
+            await self._safely(self._hold_money())
             await asyncio.sleep(settings.TOKENS_LEASE_S / 3)
             if self._under_way:
                 await self._safely(
                     self._tools.database(tasks.renew, self.id, list(self._under_way))
                 )
+
+    async def _hold_money(self) -> None:
+        self._tools.limiter.hold(await self._tools.database(money.under_way))
 
     async def tidy(self) -> None:
         """Remove what is kept no longer, for ever."""

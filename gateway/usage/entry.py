@@ -14,7 +14,7 @@ from gateway.usage.limit_headers import rate_headers
 from gateway.usage.prices import cost_micros, prices
 from licences.errors import KeyMissing
 from licences.holders import Holder
-from licences.limits.limiter import Reservation
+from licences.limits.reservation import Reservation
 from platforms.routes import FREE, CredentialSpec, Route
 
 _ERROR_LENGTH = 300

@@ -14,13 +14,14 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import date
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from django.utils import timezone
 
 from licences.errors import BudgetSpent, LimitReached, LimitsUnavailable
 from licences.limits.counters import Counters, Policy, SpentOf
+from licences.limits.reservation import Reservation
 from licences.limits.terms import (
     Answer,
     Ask,
@@ -28,7 +29,6 @@ from licences.limits.terms import (
     CountersDown,
     Granted,
     Refused,
-    Standing,
     Unknown,
     Usage,
 )
@@ -43,49 +43,6 @@ RAISE_S = 2.0
 LATELY_S = 600.0
 _POLL_S = (0.02, 0.2)
 _SEEDS = 3  # an admission that still meets an unknown spend afterwards gives up
-
-
-class Reservation:
-    """What one call holds, until it is settled. Leaving the block unsettled gives it all back."""
-
-    __slots__ = ("_ask", "_limiter", "_slot", "buckets", "standings")
-
-    def __init__(
-        self, limiter: "Limiter", ask: Ask | None, slot: int, standings: tuple[Standing, ...]
-    ) -> None:
-        """`ask` None: nothing is held."""
-        self._limiter = limiter
-        self._ask = ask
-        self._slot = slot
-        self.buckets: tuple[Bucket, ...] = ask.buckets if ask is not None else ()
-        self.standings = standings
-
-    @property
-    def asked(self) -> Ask | None:
-        """What is held; None: nothing, or nothing any more."""
-        return self._ask
-
-    def give_up(self) -> Ask | None:
-        """What was held; it is held no more by this."""
-        ask, self._ask = self._ask, None
-        return ask
-
-    async def settle(self, *, tokens: int = 0, cost_micros: int = 0) -> None:
-        """Count the truth instead of what was reserved; the first word holds."""
-        if (ask := self.give_up()) is not None:
-            await self._limiter.settled(ask, self._slot, tokens, cost_micros)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._ask is not None:
-            await self._limiter.sheltered(self.settle())
 
 
 class Limiter:
@@ -112,6 +69,7 @@ class Limiter:
         self._down_until = 0.0
         self._is_down = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._seeds: dict[str, asyncio.Task[None]] = {}
         self.failures = 0
         """How often the counters could not be reached, for metrics."""
 
@@ -217,8 +175,8 @@ class Limiter:
 
     async def aclose(self) -> None:
         """Let settlements end, and close the counters."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2.0)
+        if under_way := {*self._tasks, *self._seeds.values()}:
+            await asyncio.wait(under_way, timeout=2.0)
         await self._counters.aclose()
 
     async def _raise(self, now: float) -> None:
@@ -262,7 +220,23 @@ class Limiter:
         return found
 
     async def _seed(self, bucket: Bucket) -> None:
-        """Tell the counters what the database knows. Raises CountersDown."""
+        """Tell the counters what the database knows; however many wait, it is asked once.
+
+        Raises CountersDown.
+        """
+        task = self._seeds.get(bucket.key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._seed_now(bucket))
+            self._seeds[bucket.key] = task
+            task.add_done_callback(partial(self._seeded, bucket.key))
+        await asyncio.shield(task)
+
+    def _seeded(self, key: str, task: asyncio.Task[None]) -> None:
+        del self._seeds[key]
+        if not task.cancelled():
+            task.exception()  # those who wait are told; perhaps nobody does any more
+
+    async def _seed_now(self, bucket: Bucket) -> None:
         licence = _licence_of(bucket)
         try:
             found = await self._spent_of([licence])

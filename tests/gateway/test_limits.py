@@ -6,14 +6,18 @@ from typing import Any
 
 import httpx
 import pytest
+from asgiref.sync import sync_to_async
 
 from gateway.models import Outcome
 from licences.limits.limiter import Limiter
 from licences.limits.memory import MemoryCounters
+from licences.limits.redis import RedisCounters
 from licences.limits.terms import Bucket, Budget, Usage
 from licences.models import Licence
-from platforms.models import ModelMapping, Platform
-from tests.gateway.conftest import Site
+from platforms.models import Credential, ModelMapping, Platform
+from tests.gateway.conftest import SECRET, Site
+from tests.gateway.redis_server import running_redis
+from tests.make import make_credential
 from tests.upstreams import answer, raw
 
 PRICE = 1000  # micro-units per request
@@ -240,3 +244,116 @@ async def test_a_gateway_that_starts_knows_what_was_spent_before(site: Site) -> 
     site.gateway.limiter = Limiter(MemoryCounters(), site.gateway._spent_of)
 
     assert (await site.chat()).status_code == 429
+
+
+async def test_a_licence_can_ask_what_is_left_and_that_counts_as_nothing(site: Site) -> None:
+    site.upstream.default = answer(COMPLETION)
+    await price(site, price_request_micros=PRICE)
+    await limit(
+        site,
+        rpm=3,
+        concurrency=2,
+        model_limits={"m-*": {"tpm": 5000}},
+        budget_total_micros=10 * PRICE,
+        budget_month_micros=5 * PRICE,
+    )
+    await site.chat()
+
+    answers = [
+        (await site.client.get(path, headers=site.headers())).json()
+        for path in ("/acme/v1/licence", "/v1/licence")
+    ]
+
+    assert answers[0] == answers[1]
+    told = answers[0]
+    assert (told["object"], told["name"], told["expires_at"]) == ("licence", "ada", None)
+    limits = {(one["limit"], one["models"]): (one["most"], one["left"]) for one in told["limits"]}
+    assert limits == {
+        ("requests_per_minute", None): (3, 2),
+        ("parallel_requests", None): (2, 2),
+        ("tokens_per_minute", "m-*"): (5000, 4985),
+    }
+    total, month = told["budgets"]
+    assert (total["window"], total["spent"], total["left"]) == ("total", 0.001, 0.009)
+    assert (month["window"], month["left"], total["ends_at"]) == ("month", 0.004, None)
+    assert month["ends_at"] > month["starts_at"]
+
+
+async def test_a_licence_of_another_platform_learns_nothing_there(site: Site) -> None:
+    await limit(site, platforms=["other"])
+
+    response = await site.client.get("/acme/v1/licence", headers=site.headers())
+
+    assert response.status_code == 403
+
+
+async def test_a_credentials_own_limits_send_calls_to_others(site: Site) -> None:
+    site.upstream.default = answer(COMPLETION)
+    site.configure(queue_s=0.0)
+    platform = await Platform.objects.aget()
+    await Credential.objects.aupdate(rpm=1, tier=1)
+    second = await sync_to_async(make_credential)(
+        platform, "second", "sk-second", tier=2, max_concurrency=5
+    )
+    await site.reload()
+
+    statuses = [(await site.chat()).status_code for _ in range(3)]
+    await Credential.objects.filter(pk=second.pk).adelete()
+    await site.reload()
+    none_left = await site.chat()
+
+    used = [one.headers["authorization"] for one in site.upstream.requests]
+    assert statuses == [200, 200, 200]
+    assert used == [f"Bearer {SECRET}", "Bearer sk-second", "Bearer sk-second"]
+    assert none_left.status_code == 429
+    assert 50 <= int(none_left.headers["retry-after"]) <= 61
+    assert site.gateway.limiter._open == {}
+
+
+async def test_calls_at_once_of_a_credential_wait_their_turn(site: Site) -> None:
+    gate = asyncio.Event()
+    under_way = 0
+    most = 0
+
+    async def play(peer: Any) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == 2:
+            gate.set()
+        await gate.wait()
+        under_way -= 1
+        await answer(COMPLETION)(peer)
+
+    site.upstream.default = play
+    await Credential.objects.aupdate(max_concurrency=2)
+    platform = await Platform.objects.aget()
+    await platform.asave()
+    await site.reload()
+
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(site.chat()) for _ in range(12)]
+
+    assert {call.result().status_code for call in calls} == {200}
+    assert most == 2
+    assert {health.in_flight for _key, health in site.gateway.pool.healths()} == {0}
+
+
+async def test_without_counters_budgets_are_closed_and_limits_open(site: Site) -> None:
+    site.upstream.default = answer(COMPLETION)
+    await price(site, price_request_micros=PRICE)
+    with running_redis() as url:
+        counters = RedisCounters(url)
+        site.gateway.limiter = Limiter(counters, site.gateway._spent_of)
+        await limit(site, rpm=100)
+        assert (await site.chat()).status_code == 200
+    await limit(site, rpm=100)
+    open_answer = await site.chat()
+    await limit(site, rpm=100, budget_total_micros=100 * PRICE)
+    closed_answer = await site.chat()
+
+    assert open_answer.status_code == 200
+    assert closed_answer.status_code == 503
+    assert closed_answer.json()["error"]["code"] == "limits_unavailable"
+    assert closed_answer.headers["retry-after"] == "2"
+    await counters.aclose()
