@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
@@ -13,11 +14,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
 
-from licences import issuing
+from licences import issuing, spends
 from licences.filters import ExpiryFilter, PlatformFilter, StateFilter, UseFilter
 from licences.forms import LicenceForm, RotateForm, platform_choices
 from licences.models import Licence
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 else:
     _Admin = admin.ModelAdmin  # cannot be subscripted at run time
 
+_REACH = ("platforms", "model_patterns", "networks")
+_RATES = ("rpm", "tpm", "concurrency", "model_limits")
+_BUDGETS = ("budget_total_micros", "budget_day_micros", "budget_month_micros")
+
 
 @admin.register(Licence)
 class LicenceAdmin(_Admin):
@@ -34,7 +40,7 @@ class LicenceAdmin(_Admin):
 
     form = LicenceForm
     list_display = (
-        *("name", "owner", "key", "state_badge", "platform_list"),
+        *("name", "owner", "key", "state_badge", "platform_list", "spent"),
         *("expires_at", "last_used_at", "created_at"),
     )
     list_filter = (StateFilter, PlatformFilter, ExpiryFilter, UseFilter)
@@ -45,7 +51,7 @@ class LicenceAdmin(_Admin):
     actions = ("revoke_selected", "enable_selected", "disable_selected")
     readonly_fields = (
         *("key", "state_badge", "created_at", "updated_at", "last_used_at"),
-        *("revoked_at", "previous_key_until"),
+        *("revoked_at", "previous_key_until", "budgets"),
     )
 
     class Media:
@@ -69,24 +75,50 @@ class LicenceAdmin(_Admin):
         """The platforms that may be called."""
         return ", ".join(licence.platforms) or gettext("all")
 
+    @admin.display(description=_("spent"))
+    def spent(self, licence: Licence) -> str:
+        """What was spent of each budget; without any, in total."""
+        return spends.short(licence)
+
+    @admin.display(description=_("spent and left"))
+    def budgets(self, licence: Licence) -> str:
+        """What was spent and is left, in each window."""
+        spends.note_spends([licence])
+        return format_html_join(
+            mark_safe("<br>"), "{}", [(line,) for line in spends.lines(licence)]
+        )
+
+    @override
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[spends.SpendsList]:
+        return spends.SpendsList
+
     @override
     def get_fieldsets(self, request: HttpRequest, obj: Licence | None = None) -> Any:
         reach = (
             _("What it may call"),
             {
-                "fields": ("platforms", "model_patterns", "networks"),
+                "fields": _REACH,
                 "description": _("Each list narrows the licence; an empty list allows all."),
             },
         )
         time = (_("When it is valid"), {"fields": ("enabled", "not_before", "expires_at")})
         names = ("name", "owner", "note")
+        use = _("How much it may use")
+        told = gettext(
+            "Changes act within a second. Empty: no bound. Money is in %(currency)s."
+        ) % {"currency": settings.TOKENS_CURRENCY}
         if obj is None:
-            return [(None, {"fields": names}), time, reach]
+            limits = (use, {"fields": (*_RATES, *_BUDGETS), "description": told})
+            return [(None, {"fields": names}), time, reach, limits]
+        # Who may not change them reads of budgets below, not in millionths.
+        can = obj.revoked_at is None and self.has_change_permission(request, obj)
+        shown = (*_RATES, *(_BUDGETS if can else ()), "budgets")
         record = ("created_at", "updated_at", "last_used_at", "revoked_at", "previous_key_until")
         return [
             (None, {"fields": ("key", "state_badge", *names)}),
             time,
             reach,
+            (use, {"fields": shown, "description": told}),
             (_("Record"), {"fields": record}),
         ]
 
@@ -95,7 +127,7 @@ class LicenceAdmin(_Admin):
         if obj is None or obj.revoked_at is None:
             return self.readonly_fields
         # Nothing of it acts any more; only what it is called may still be put right.
-        rest = ("enabled", "not_before", "expires_at", "platforms", "model_patterns", "networks")
+        rest = ("enabled", "not_before", "expires_at", *_REACH, *_RATES, *_BUDGETS)
         return (*self.readonly_fields, *rest)
 
     @override

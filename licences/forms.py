@@ -1,10 +1,13 @@
-"""Forms of the admin: a licence's lists as check boxes and lines, and the overlap of a rotation."""
+"""Forms of the admin: a licence's lists as lines, its money as people write it, and a rotation."""
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db.models import Field
 from django.utils.text import capfirst, format_lazy
@@ -12,6 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from licences.models import Licence
+from licences.money import MICROS, from_micros
+from licences.validators import validate_model_limits
 
 Choices = list[tuple[str, str]]
 
@@ -67,6 +72,55 @@ class LinesField(forms.Field):
         return super().has_changed(initial or [], data)
 
 
+class AmountField(forms.DecimalField):
+    """Money in units of the currency, kept as an integer of a millionth of it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_digits=15, decimal_places=6, **kwargs)
+
+    @override
+    def prepare_value(self, value: Any) -> Any:
+        return from_micros(value) if isinstance(value, int) else value
+
+    @override
+    def clean(self, value: Any) -> Any:
+        amount: Decimal | None = super().clean(value)
+        return None if amount is None else int(amount * MICROS)
+
+    @override
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.clean(data) != initial)
+        except ValidationError:
+            return True
+
+
+class ModelLimitsField(forms.JSONField):
+    """Limits for patterns of models; an empty field is none of them."""
+
+    @override
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+        return super().prepare_value(value)
+
+    @override
+    def clean(self, value: Any) -> Any:
+        limits = super().clean(value)
+        if limits is None:
+            return {}
+        # Not left to the column: its validators are not asked about what counts as empty.
+        validate_model_limits(limits)
+        return limits
+
+    @override
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.clean(data) != (initial or {}))
+        except ValidationError:
+            return True
+
+
 def _texts(name: str) -> dict[str, Any]:
     field = Licence._meta.get_field(name)
     assert isinstance(field, Field)  # all that are asked for are columns
@@ -87,12 +141,21 @@ class LicenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
     )
     model_patterns = _lines("model_patterns", "gpt-4o\nclaude-*")
     networks = _lines("networks", "10.0.0.0/8\n203.0.113.7")
+    model_limits = ModelLimitsField(
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": '{"gpt-5*": {"rpm": 10}}'}),
+        **_texts("model_limits"),
+    )
+    budget_total_micros = AmountField(**_texts("budget_total_micros"))
+    budget_day_micros = AmountField(**_texts("budget_day_micros"))
+    budget_month_micros = AmountField(**_texts("budget_month_micros"))
 
     class Meta:
         model = Licence
         fields = (
             *("name", "owner", "note", "enabled", "not_before", "expires_at"),
             *("platforms", "model_patterns", "networks"),
+            *("rpm", "tpm", "concurrency", "model_limits"),
+            *("budget_total_micros", "budget_day_micros", "budget_month_micros"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

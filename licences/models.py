@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from licences.limits.terms import Spent
 from licences.validators import (
     validate_model_limits,
     validate_networks,
@@ -190,9 +191,10 @@ class Licence(models.Model):
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
 
-    # No column: the key, on the one object that was issued in this very request, for the page
-    # that shows it.
+    # No columns, but what a page shows: the key, on the one object that was issued in this very
+    # request, and what was spent, on those that `spends.note_spends` has seen.
     fresh_key: str = ""
+    spent: Spent
 
     objects = LicenceQuerySet.as_manager()
 

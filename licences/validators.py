@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_PATTERN = re.compile(r"[^\s,]+")
+# Neither NUL nor half a character: PostgreSQL stores none.
+_PATTERN = re.compile(r"[^\s,\x00\ud800-\udfff]+")
 MODEL_LIMITS = ("rpm", "tpm", "concurrency")
 
 

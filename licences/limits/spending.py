@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 
-from licences.limits.terms import Spent
-from licences.models import LicenceSpend
+from licences.limits.terms import BUDGETS, BudgetWindow, Spent
+from licences.models import Licence, LicenceSpend
 
 
 def spent(licences: Iterable[int], day: date) -> dict[int, Spent]:
@@ -21,3 +21,11 @@ def spent(licences: Iterable[int], day: date) -> dict[int, Spent]:
         if starts.get(window, starts_on) == starts_on:
             found[id][window] = cost
     return {id: Spent(sums["total"], sums["day"], sums["month"], day) for id, sums in found.items()}
+
+
+def budgets_of(licence: Licence, spent: Spent) -> dict[BudgetWindow, tuple[int | None, int]]:
+    """For each window what may be spent in it (None: no bound) and what was, in micro-units."""
+    return {
+        window: (getattr(licence, f"budget_{window}_micros"), getattr(spent, window))
+        for window in BUDGETS
+    }

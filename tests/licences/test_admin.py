@@ -35,6 +35,8 @@ EMPTY = {
     "not_before_1": "",
     "expires_at_0": "",
     "expires_at_1": "",
+    **dict.fromkeys(("rpm", "tpm", "concurrency", "model_limits"), ""),
+    **dict.fromkeys((f"budget_{window}_micros" for window in ("total", "day", "month")), ""),
 }
 
 

@@ -34,7 +34,8 @@ def test_issue_prints_the_key_and_what_it_reaches() -> None:
 
     licence = Licence.objects.get()
     assert set(answer) == {
-        *("id", "name", "key", "key_start", "platforms", "models", "networks", "expires_at")
+        *("id", "name", "key", "key_start", "platforms", "models", "networks", "expires_at"),
+        *("rpm", "tpm", "concurrency", "model_limits", "budgets"),
     }
     assert wellformed(answer["key"].encode())
     assert licence.key_hash == hash_key(answer["key"].encode(), PEPPER)
@@ -139,7 +140,8 @@ def test_lists_are_tables_with_aligned_columns() -> None:
     lines = run("list").splitlines()
 
     words = ("key", "tk-", "tk-")
-    assert lines[0].split() == ["id", "name", "owner", "key", "state", "platforms", "expires_at"]
+    columns = ["id", "name", "owner", "key", "state", "platforms", "expires_at", "spent"]
+    assert lines[0].split() == columns
     assert len({line.index(word) for line, word in zip(lines, words, strict=True)}) == 1
 
 

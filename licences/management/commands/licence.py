@@ -15,7 +15,11 @@ from typing_extensions import override
 
 from licences import issuing
 from licences.forms import platform_choices
+from licences.limits.terms import BUDGETS
 from licences.models import Licence
+from licences.money import to_micros
+from licences.shown import RATES, public, publics
+from licences.validators import validate_model_limits
 
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -28,6 +32,10 @@ _OPTIONS = {
     "networks": "--network",
     "not_before": "--not-before",
     "expires_at": "--expires",
+    "rpm": "--rpm",
+    "tpm": "--tpm",
+    "concurrency": "--concurrency",
+    "model_limits": "--model-limits",
 }
 
 
@@ -78,28 +86,36 @@ class Command(BaseCommand):
             networks=list(dict.fromkeys(options["network"])),
             not_before=_moment("--not-before", options["not_before"]),
             expires_at=_moment("--expires", options["expires"]),
+            **{name: options[name] for name in RATES},
+            model_limits=_model_limits(options["model_limits"]),
+            **_budgets(options["budget"], options["budget_window"]),
         )
-        shown = ("id", "name", "key", "key_start", "platforms", "models", "networks", "expires_at")
-        public = {**_public(licence), "key": key}
-        self._print_key(options, {name: public[name] for name in shown})
+        shown = (
+            *("id", "name", "key", "key_start", "platforms", "models", "networks", "expires_at"),
+            *(*RATES, "model_limits", "budgets"),
+        )
+        fields = {**public(licence), "key": key}
+        self._print_key(options, {name: fields[name] for name in shown})
 
     def _list(self, options: dict[str, Any]) -> None:
         found = Licence.objects.all() if options["all"] else Licence.objects.filter(revoked_at=None)
         if options["json"]:
-            self._print_json([_public(licence) for licence in found])
+            self._print_json(publics(found))
         elif not found:
             self.stdout.write(_("No licences. Make one: manage.py licence issue --name NAME"))
         else:
-            columns = ("id", "name", "owner", "key", "state", "platforms", "expires_at")
-            rows = [{**_public(licence), "key": licence.shown_key} for licence in found]
+            columns = ("id", "name", "owner", "key", "state", "platforms", "expires_at", "spent")
+            rows = [
+                {**row, "key": f"{row['key_start']}…{row['key_end']}"} for row in publics(found)
+            ]
             self.stdout.write(_table([columns, *([row[c] for c in columns] for row in rows)]))
 
     def _show(self, options: dict[str, Any]) -> None:
-        public = _public(_licence(options["id"]))
+        fields = public(_licence(options["id"]))
         if options["json"]:
-            self._print_json(public)
+            self._print_json(fields)
         else:
-            self.stdout.write(_table(list(public.items())))
+            self.stdout.write(_table(list(fields.items())))
 
     def _revoke(self, options: dict[str, Any]) -> None:
         licence = _licence(options["id"])
@@ -126,8 +142,8 @@ class Command(BaseCommand):
         licence = _licence(options["id"])
         key = issuing.rotate(licence, overlap)
         shown = ("id", "name", "key", "key_start", "previous_key_until")
-        public = {**_public(licence), "key": key}
-        self._print_key(options, {name: public[name] for name in shown})
+        fields = {**public(licence), "key": key}
+        self._print_key(options, {name: fields[name] for name in shown})
 
     def _print_key(self, options: dict[str, Any], fields: dict[str, Any]) -> None:
         if options["json"]:
@@ -153,6 +169,17 @@ def _add_issue(parser: CommandParser) -> None:
     parser.add_argument("--network", metavar="CIDR", help="May call; repeatable.", **many)
     parser.add_argument("--expires", metavar="WHEN", help=f"Refused from then on: {when}.")
     parser.add_argument("--not-before", metavar="WHEN", help=f"Refused before: {when}.")
+    parser.add_argument("--rpm", type=int, metavar="N", help="Requests in any 60 seconds.")
+    parser.add_argument("--tpm", type=int, metavar="N", help="Tokens in any 60 seconds.")
+    parser.add_argument("--concurrency", type=int, metavar="N", help="Requests at the same time.")
+    parser.add_argument(
+        "--model-limits", metavar="JSON", help='Of some models: \'{"gpt-5*": {"rpm": 10}}\'.'
+    )
+    parser.add_argument(
+        "--budget", metavar="AMOUNT", help="Money that may be spent: 10.00; repeatable.", **many
+    )
+    window = "Of the budget before it. Default: total."
+    parser.add_argument("--budget-window", choices=BUDGETS, help=window, **many)
 
 
 def _licence(id_: int) -> Licence:
@@ -165,31 +192,36 @@ def _licence(id_: int) -> Licence:
     return licence
 
 
-def _public(licence: Licence) -> dict[str, Any]:
-    """All that may be printed of a licence: never a hash."""
-    return {
-        "id": licence.pk,
-        "name": licence.name,
-        "owner": licence.owner,
-        "note": licence.note,
-        "key_start": licence.key_start,
-        "key_end": licence.key_end,
-        "state": licence.state(timezone.now()).value,
-        "enabled": licence.enabled,
-        "platforms": licence.platforms,
-        "models": licence.model_patterns,
-        "networks": licence.networks,
-        "not_before": _iso(licence.not_before),
-        "expires_at": _iso(licence.expires_at),
-        "revoked_at": _iso(licence.revoked_at),
-        "previous_key_until": _iso(licence.previous_key_until),
-        "created_at": _iso(licence.created_at),
-        "last_used_at": _iso(licence.last_used_at),
-    }
+def _model_limits(text: str | None) -> Any:
+    """An object of limits. Raises CommandError, ValidationError."""
+    try:
+        limits = {} if text is None else json.loads(text)
+    except ValueError as error:
+        raise CommandError(
+            _("--model-limits is no JSON: %(error)s. It takes %(example)s.")
+            % {"error": error, "example": '{"gpt-5*": {"rpm": 10}}'}
+        ) from error
+    try:
+        # Not left to the column: its validators are not asked about what counts as empty.
+        validate_model_limits(limits)
+    except ValidationError as error:
+        raise ValidationError({"model_limits": error}) from error
+    return limits
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")
+def _budgets(amounts: Sequence[str], windows: Sequence[str]) -> dict[str, int]:
+    """Columns of the budgets, window by window. Raises CommandError."""
+    if len(amounts) == 1 and not windows:
+        windows = ["total"]
+    if len(amounts) != len(windows) or len(set(windows)) != len(windows):
+        raise CommandError(
+            _("Each --budget needs a --budget-window of its own: --budget 10 --budget-window day.")
+        )
+    try:
+        pairs = zip(windows, amounts, strict=True)
+        return {f"budget_{window}_micros": to_micros(amount) for window, amount in pairs}
+    except ValueError as error:
+        raise CommandError(f"--budget: {error}") from error
 
 
 def _moment(option: str, text: str | None) -> datetime | None:
@@ -233,4 +265,9 @@ def _table(rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, dict):  # of limits or budgets, each an object itself
+        return "; ".join(
+            f"{name} ({', '.join(f'{k} {v}' for k, v in inner.items())})"
+            for name, inner in value.items()
+        )
     return ", ".join(value) if isinstance(value, list) else str(value if value is not None else "")
