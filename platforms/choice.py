@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from platforms.routes import CredentialSpec, PlatformSpec
@@ -15,6 +15,7 @@ Load = Callable[[CredentialSpec], float | None]
 """What a credential carries for its weight; None: it must not be used now."""
 _DRAWS = 4  # before all of a tier are looked at
 _MASK = 2**64 - 1
+_ODD = 0x9E3779B97F4A7C15  # 2**64 / the golden ratio: Knuth's multiplicative hashing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class Tier:
     credentials: tuple[CredentialSpec, ...]
     bounds: tuple[int, ...]
     """Sums of weights up to and with each."""
+    salts: tuple[int, ...]
+    """A number of each that looks like chance."""
+    is_even: bool
+    """All weigh the same."""
 
 
 def tiers(platform: PlatformSpec, groups: Groups) -> tuple[Tier, ...]:
@@ -57,14 +62,24 @@ def faithful(tier: Tier, sticky: str, load: Load) -> CredentialSpec | None:
     So a key stays with its credential while that is well, and only its own keys move when it
     is not: no table, and the same in every process.
     """
-    digest = hashlib.blake2b(sticky.encode("utf-8", "replace"), digest_size=8).digest()
-    seed = int.from_bytes(digest, "big")
-    able = [one for one in tier.credentials if load(one) is not None]
-    return max(able, key=lambda credential: _bid(seed, credential), default=None)
+    bids = _bids(tier, _number(sticky))
+    best = bids.index(max(bids))
+    if load(tier.credentials[best]) is not None:
+        return tier.credentials[best]
+    for place in sorted(range(len(bids)), key=bids.__getitem__, reverse=True):
+        if load(tier.credentials[place]) is not None:
+            return tier.credentials[place]
+    return None
 
 
 def _tier(credentials: tuple[CredentialSpec, ...]) -> Tier:
-    return Tier(credentials, tuple(itertools.accumulate(one.weight for one in credentials)))
+    weights = [one.weight for one in credentials]
+    return Tier(
+        credentials,
+        bounds=tuple(itertools.accumulate(weights)),
+        salts=tuple(_number(str(one.id)) for one in credentials),
+        is_even=len(set(weights)) == 1,
+    )
 
 
 def _drawn(tier: Tier) -> CredentialSpec:
@@ -85,14 +100,22 @@ def _lighter_of(first: CredentialSpec, second: CredentialSpec, load: Load) -> Cr
     return first if other is None or one <= other else second
 
 
-def _bid(seed: int, credential: CredentialSpec) -> float:
-    """A credential's weighted bid for a sticky key.
+def _bids(tier: Tier, seed: int) -> Sequence[float]:
+    """Each credential's bid for a sticky key, the same in every process.
 
-    splitmix64 of key and id, then -weight / ln(u): weighted rendezvous hashing (Schindelhauer and
+    Where weights differ it is -weight / ln(u): weighted rendezvous hashing (Schindelhauer and
     Schomaker, 2005).
     """
-    mixed = (seed ^ (credential.id * 0x9E3779B97F4A7C15)) & _MASK
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-    mixed ^= mixed >> 31
-    return -credential.weight / math.log((mixed + 1) / (2**64 + 1))
+    # One multiplication spreads what the salts have made different; a digest each costs ten times.
+    hashes = [((seed ^ salt) * _ODD) & _MASK for salt in tier.salts]
+    if tier.is_even:
+        return hashes
+    return [
+        -credential.weight / math.log((hashed + 1) / (_MASK + 2))
+        for hashed, credential in zip(hashes, tier.credentials, strict=True)
+    ]
+
+
+def _number(text: str) -> int:
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
