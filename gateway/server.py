@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from django.conf import settings
@@ -76,6 +77,20 @@ def _too_long() -> ApiError:
 class Server(uvicorn.Server):
     """A server that ends well: SIGTERM and SIGINT drain it, and the process exits with 0."""
 
+    def __init__(
+        self, config: uvicorn.Config, on_start: Callable[[], object] | None = None
+    ) -> None:
+        """`on_start` is called when it answers."""
+        super().__init__(config)
+        self._on_start = on_start
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then whoever waits for it is told."""
+        await super().startup(sockets)
+        if self.started and self._on_start is not None:
+            self._on_start()
+
     @override
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -91,12 +106,10 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def config(host: str, port: int) -> uvicorn.Config:
-    """Uvicorn's configuration for the gateway."""
+def config() -> uvicorn.Config:
+    """Uvicorn's configuration for the gateway; the socket is given to `run`."""
     return uvicorn.Config(
         "tokens_site.asgi:application",
-        host=host,
-        port=port,
         loop="uvloop",
         http=LimitedHttpProtocol,
         ws="none",

@@ -36,6 +36,8 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
     key: str = ""
     """A licence for everything."""
+    options: tuple[str, ...] = ()
+    """More words for `serve`."""
 
     @property
     def url(self) -> str:
@@ -97,7 +99,7 @@ result = issue(name="ada")[1]
         """Start serving; returns when it answers."""
         with (self.folder / "stdout").open("ab") as out, (self.folder / "stderr").open("ab") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", str(self.port)],
+                [sys.executable, "manage.py", "serve", "--port", str(self.port), *self.options],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=out,
