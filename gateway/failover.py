@@ -79,6 +79,7 @@ class Attempts(Generic[C]):
         if self._use is not None:
             if isinstance(error, Failure):  # after it had begun to answer
                 told(self._use, error)
+                self._gateway.metrics.failed(self.leg.route.platform.slug, error)
             self._use.release()
         for reservation in self._held:
             await self._gateway.limiter.sheltered(reservation.settle())
@@ -148,13 +149,15 @@ class Attempts(Generic[C]):
         except BaseException as error:
             if isinstance(error, Failure):
                 scrub(error, credential)
-                self._gateway.note_failure(credential, error)
+                self._gateway.note_failure(route.platform.slug, credential, error)
                 told(use, error)
                 tried["failure"] = error.kind
             await self._let_go(use)
             raise
         finally:
-            tried["ms"] = int((time.monotonic() - began) * 1000)
+            took_s = time.monotonic() - began
+            tried["ms"] = int(took_s * 1000)
+            entry.upstream_s += took_s
 
     async def _free(self, tried: set[int], failure: Failure | None) -> Use:
         """The next credential, at work already; waits for one, but not for long.

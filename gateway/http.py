@@ -47,7 +47,14 @@ class Answering:
         self._live = gateway.live()
         self._client = client
         self._face = face
-        self._entry = Entry(endpoint, platform, journal=gateway.journal, access=gateway.access)
+        self._metrics = gateway.metrics
+        self._entry = Entry(
+            endpoint,
+            platform,
+            journal=gateway.journal,
+            access=gateway.access,
+            metrics=gateway.metrics,
+        )
 
     async def __aenter__(self) -> Entry:
         self._live.__enter__()
@@ -75,6 +82,7 @@ class Answering:
             await answer_error(client, entry, _SHUTTING_DOWN, self._face)
             return False
         elif isinstance(error, Exception):
+            self._metrics.refused(error)
             explained = explain(error)
             if explained.code == "internal_error":
                 logger.error("Request %s failed inside the gateway", entry.id, exc_info=error)

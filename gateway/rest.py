@@ -65,7 +65,13 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
         self.gateway = await Gateway.current()
         platform = kwargs.get("platform") or ""
         journal = self.gateway.journal if self.booked else None
-        self.entry = Entry(self.endpoint, platform, journal=journal, access=self.gateway.access)
+        self.entry = Entry(
+            self.endpoint,
+            platform,
+            journal=journal,
+            access=self.gateway.access,
+            metrics=self.gateway.metrics,
+        )
         try:
             with self.gateway.live():
                 response: HttpResponseBase = await super().async_dispatch(request, *args, **kwargs)
@@ -124,6 +130,7 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
     entry = getattr(view, "entry", None)
     if isinstance(view, GatewayView):
         view.error = explained
+        view.gateway.metrics.refused(error)
     if explained.code == "internal_error":
         logger.error("Request %s failed", entry.id if entry else "?", exc_info=error)
     body = _in_the_clients_words(explained, context["request"])

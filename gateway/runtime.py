@@ -16,6 +16,7 @@ from django.db import Error as DatabaseFailure, close_old_connections, connectio
 from django.utils import timezone
 
 from gateway.media.studio import Studio
+from gateway.metrics.counts import Metrics
 from gateway.model_names import ModelNames
 from gateway.observe import AccessLog
 from gateway.recall import Memory, Recall, Redis, Store
@@ -138,7 +139,8 @@ class Gateway:
         folder = Path(django_settings.TOKENS_DATA_DIR) / "journal"
         self.settings = settings or RelaySettings.read()
         self.access = access or AccessLog(enabled=django_settings.TOKENS_ACCESS_LOG)
-        self.catalogue = Catalogue()
+        self.catalogue = catalogue = Catalogue()
+        self.metrics = Metrics(lambda slug: slug in catalogue.snapshot.platforms)
         self.register = Register(django_settings.TOKENS_LICENCE_PEPPER.encode())
         self.upstream = upstream or Upstream()
         self.model_names = ModelNames(self.upstream)
@@ -251,8 +253,9 @@ class Gateway:
         async with asyncio.timeout(LOOK_UP_S):
             return await self.in_database_thread(partial(spending.spent, licences, day))
 
-    def note_failure(self, credential: CredentialSpec, failure: Failure) -> None:
-        """Show in the admin what a credential's last error was; written soon, by the watcher."""
+    def note_failure(self, platform: str, credential: CredentialSpec, failure: Failure) -> None:
+        """Count it, and show in the admin what a credential's last error was; written soon."""
+        self.metrics.failed(platform, failure)
         if credential.id and VERDICTS[failure.kind].elsewhere:
             self._notes[credential.id] = failure.message[:300]
 

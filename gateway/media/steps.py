@@ -111,7 +111,7 @@ class Steps:
                         plan, route.platform, credential, stack
                     )
                 except Failure as failure:
-                    last = self._tools.noted(failure, credential)
+                    last = self._tools.noted(failure, task.platform, credential)
                     attempts.told(use, failure)
                     if not surely_refused(failure):
                         return await self._endings.fail(task, endings.unknown(task, failure))
@@ -214,7 +214,7 @@ class Steps:
         self, task: MediaTask, credential: CredentialSpec, failure: Failure
     ) -> None:
         """A poll that failed says nothing of the job: ask again, later and later."""
-        self._tools.noted(failure, credential)
+        self._tools.noted(failure, task.platform, credential)
         if failure.kind == "not_found" and task.failures + 1 >= MOST_FAILURES:
             message = f"The platform does not know this job any more: {failure.message}"
             return await self._endings.fail(task, explain(Failure("broken", message)))

@@ -41,7 +41,7 @@ class Studio:
         upstream: Upstream,
         pool: Pool,
         limiter: Limiter,
-        note_failure: Callable[[CredentialSpec, Failure], None],
+        note_failure: Callable[[str, CredentialSpec, Failure], None],
         run: InThread,
     ) -> None:
         """`run`: runs a query in the gateway's own database thread."""

@@ -31,12 +31,13 @@ class Tools:
     """Runs a function in the database's thread."""
     pool: Pool
     limiter: Limiter
-    note_failure: Callable[[CredentialSpec, Failure], None]
+    note_failure: Callable[[str, CredentialSpec, Failure], None]
+    """Told the platform's short name, the credential, and what went wrong."""
     ended: Callable[[str], None]
     """Told a task's id when it has ended."""
 
-    def noted(self, failure: Failure, credential: CredentialSpec) -> Failure:
+    def noted(self, failure: Failure, platform: str, credential: CredentialSpec) -> Failure:
         """The failure without the credential's secret, shown with the credential in the admin."""
         attempts.scrub(failure, credential)
-        self.note_failure(credential, failure)
+        self.note_failure(platform, credential, failure)
         return failure

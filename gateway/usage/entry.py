@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from gateway.errors import ApiError, BadRequest
+from gateway.metrics.counts import Metrics
 from gateway.models import Outcome
 from gateway.observe import AccessLog
 from gateway.shapes import Json, Usage
@@ -56,6 +57,7 @@ class Entry:
     __slots__ = (
         "_access",
         "_journal",
+        "_metrics",
         "_started",
         "asked_groups",
         "at_ns",
@@ -63,7 +65,7 @@ class Entry:
         "credential",
         "endpoint",
         "error",
-        "first_byte_ms",
+        "first_byte_s",
         "holder",
         "id",
         "model",
@@ -75,17 +77,25 @@ class Entry:
         "status",
         "stream",
         "tries",
+        "upstream_s",
         "usage",
         "waited_s",
         "written",
     )
 
     def __init__(
-        self, endpoint: str, platform: str, *, journal: Lines | None, access: AccessLog
+        self,
+        endpoint: str,
+        platform: str,
+        *,
+        journal: Lines | None,
+        access: AccessLog,
+        metrics: Metrics,
     ) -> None:
         """`journal` None: this endpoint uses nothing that is booked."""
         self._journal = journal
         self._access = access
+        self._metrics = metrics
         self._started = time.monotonic()
         self.at_ns = time.time_ns()
         self.id = new_request_id(self.at_ns)
@@ -105,10 +115,13 @@ class Entry:
         """Names of credential groups that the caller asks for, with commas between."""
         self.waited_s = 0.0
         """Waited for a credential that may be used."""
+        self.upstream_s = 0.0
+        """Spent in attempts: until the whole answer, or a stream's first event."""
         self.usage: Usage | None = None
         self.reservation: Reservation | None = None
         """What is held of limits and budgets; None: nothing limits this call."""
-        self.first_byte_ms: int | None = None
+        self.first_byte_s: float | None = None
+        """After the beginning; None: the client had nothing yet."""
         self.status = 0
         self.outcome: Outcome | None = None
         self.error: ApiError | None = None
@@ -159,8 +172,17 @@ class Entry:
 
     def first_byte(self) -> None:
         """The client's first byte of answer goes out now."""
-        if self.first_byte_ms is None:
-            self.first_byte_ms = self._elapsed_ms()
+        if self.first_byte_s is None:
+            self.first_byte_s = self.elapsed_s()
+
+    @property
+    def first_byte_ms(self) -> int | None:
+        """The same in milliseconds, as it is booked."""
+        return None if self.first_byte_s is None else int(self.first_byte_s * 1000)
+
+    def elapsed_s(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self._started
 
     def forget_journal(self) -> None:
         """Log it, but do not book it: something else, such as a media task, is booked for it."""
@@ -189,9 +211,10 @@ class Entry:
             self._journal.append(self._record(self.holder))
         if self._access.enabled:
             self._access.write(self._line())
+        self._metrics.finished(self)
 
     def _elapsed_ms(self) -> int:
-        return int((time.monotonic() - self._started) * 1000)
+        return int(self.elapsed_s() * 1000)
 
     def _record(self, holder: Holder) -> dict[str, Json]:
         """A UsageRecord, by field names; what is not named has its default."""
