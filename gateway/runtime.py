@@ -16,7 +16,9 @@ from django.db import Error as DatabaseFailure, close_old_connections, connectio
 from django.utils import timezone
 
 from gateway.media.studio import Studio
+from gateway.metrics import series
 from gateway.metrics.counts import Metrics
+from gateway.metrics.meter import Meter
 from gateway.model_names import ModelNames
 from gateway.observe import AccessLog
 from gateway.recall import Memory, Recall, Redis, Store
@@ -136,7 +138,7 @@ class Gateway:
     ) -> None:
         """`works`: does media tasks that are queued or running; by default as the settings say."""
         self.works = django_settings.TOKENS_WORKER if works is None else works
-        folder = Path(django_settings.TOKENS_DATA_DIR) / "journal"
+        folder = Path(django_settings.TOKENS_DATA_DIR)
         self.settings = settings or RelaySettings.read()
         self.access = access or AccessLog(enabled=django_settings.TOKENS_ACCESS_LOG)
         self.catalogue = catalogue = Catalogue()
@@ -157,9 +159,16 @@ class Gateway:
         )
         self._reporter = Reporter(self.pool)
         self._reviver = Reviver(self.upstream, self.in_database_thread)
-        self.journal = Journal(folder)
-        self.booking = Booking(folder, self.journal)
+        self.journal = Journal(folder / "journal")
+        self.booking = Booking(folder / "journal", self.journal)
         self._live_calls = Live()
+        told: dict[str, Callable[[], float]] = {
+            series.IN_FLIGHT: lambda: self._live_calls.count,
+            series.JOURNAL_LAG: lambda: self.booking.lag_bytes,
+            series.JOURNAL_WAITING: lambda: self.journal.waiting,
+            series.COUNTERS_FAILURES: lambda: self.limiter.failures,
+        }
+        self.meter = Meter(self.metrics, told, folder / "metrics", self.in_database_thread)
         self._tasks: set[asyncio.Task[Any]] = set()
         # One thread for our own queries: its connection is kept, and calls never wait for it.
         self._database = ThreadPoolExecutor(1, thread_name_prefix="tokens-database")
@@ -201,6 +210,8 @@ class Gateway:
         if self.works:
             self.own(self.media.worker.run(), "tokens: do media tasks")
             self.own(self.media.worker.tidy(), "tokens: tidy media")
+        for name, work in self.meter.tasks().items():
+            self.own(work, name)
 
     async def aclose(self) -> None:
         """Wait for calls that are ending, book what is journaled, close everything."""
@@ -218,6 +229,7 @@ class Gateway:
         await self.recall.aclose()
         await self.limiter.aclose()
         self.register.close()
+        await asyncio.to_thread(self.meter.close)
         await self.in_database_thread(connections.close_all)
         self._database.shutdown(wait=False, cancel_futures=True)
         if Gateway._current is self:

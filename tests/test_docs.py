@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from gateway.metrics.series import SERIES
 from gateway.protocols import PROTOCOLS
 from gateway.protocols.base import supports
 from gateway.retry import VERDICTS
@@ -53,6 +54,17 @@ def test_every_error_code_is_documented() -> None:
     assert [code for code in sorted(codes) if f"`{code}`" not in table] == []
 
 
+def test_the_table_of_metrics_is_the_code() -> None:
+    text = read("docs/metrics.md")
+    shown = re.findall(r"^\| `(tokens_\w+)` \| (\w+) \|([^|]*)\| (.*) \|$", text, re.MULTILINE)
+
+    assert [(name, kind, labels.strip(), says) for name, kind, labels, says in shown] == [
+        (name, row.kind, ", ".join(row.labels), row.help) for name, row in SERIES.items()
+    ]
+    exported = {name + end for name in SERIES for end in ("", "_bucket")}
+    assert set(re.findall(r"\btokens_\w+", text)) <= exported
+
+
 def test_the_retry_table_is_the_code() -> None:
     table = read("docs/errors.md")
     words = {"cool": "rests", "disable": "out of service", "count": "counts", "keep": "well"}
@@ -92,6 +104,7 @@ def test_both_readmes_show_the_same_commands() -> None:
         "README.zh-CN.md",
         "docs/decisions/README.md",
         "docs/media.md",
+        "docs/metrics.md",
         "docs/protocols.md",
     ],
 )

@@ -65,6 +65,29 @@ def words(app_configs: Any, **_options: Any) -> list[CheckMessage]:
     ]
 
 
+@register()
+def metrics(app_configs: Any, **_options: Any) -> list[CheckMessage]:
+    """Where metrics are served must be a port, and their token no word that can be guessed."""
+    problems: list[CheckMessage] = []
+    if not 0 <= settings.TOKENS_METRICS_PORT <= 65_535:
+        problems.append(
+            Error(
+                f"TOKENS_METRICS_PORT is {settings.TOKENS_METRICS_PORT}.",
+                hint="It must be a port up to 65535; leave it out for none.",
+                id="tokens.E004",
+            )
+        )
+    if 0 < len(settings.TOKENS_METRICS_TOKEN) < 16:
+        problems.append(
+            CheckWarning(
+                "TOKENS_METRICS_TOKEN is shorter than 16 characters, so it can be guessed.",
+                hint="python -c 'import secrets; print(secrets.token_urlsafe())' makes a good one.",
+                id="tokens.W003",
+            )
+        )
+    return problems
+
+
 @register(Tags.security, deploy=True)
 def production(app_configs: Any, **_options: Any) -> list[CheckMessage]:
     """What is fine on one's own machine and not on the internet."""

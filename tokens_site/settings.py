@@ -50,7 +50,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("TOKENS_TRUSTED_ORIGINS", default=[])
 TOKENS_TRUSTED_PROXIES: list[str] = env.list("TOKENS_TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
 TOKENS_HTTPS = env.bool("TOKENS_HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TOKENS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("TOKENS_HSTS_SECONDS", default=31_536_000) if TOKENS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = TOKENS_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TOKENS_HTTPS else None
@@ -224,6 +224,12 @@ if TOKENS_S3_BUCKET:
 
 TOKENS_CURRENCY = env.str("TOKENS_CURRENCY", default="USD")
 TOKENS_BOOKING_S = env.float("TOKENS_BOOKING_S", default=1.0)
+
+# --- Metrics: for Prometheus, at /metrics; not served without one of token and port --------------
+
+TOKENS_METRICS_TOKEN = env.str("TOKENS_METRICS_TOKEN", default="")
+TOKENS_METRICS_PORT = env.int("TOKENS_METRICS_PORT", default=0)
+TOKENS_METRICS_HOST = env.str("TOKENS_METRICS_HOST", default="127.0.0.1")
 
 # --- Logging: one line per event, no secrets, no contents -----------------------------------------
 

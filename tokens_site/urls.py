@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from tokens_site import health
+from tokens_site.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Tokens"
 admin.site.index_title = _("Console")
@@ -16,6 +17,7 @@ urlpatterns = [
     path("favicon.ico", health.no_icon),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("gateway.urls")),
