@@ -1,4 +1,4 @@
-"""From key to key and from platform to platform, over real sockets: what callers see and we keep."""
+"""From key to key and platform to platform, over real sockets: what callers see and we keep."""
 
 import asyncio
 import time
