@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
@@ -130,7 +131,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     *("licence", "platform", "credential_name", "endpoint", "model"),
-                    *("upstream_model", "stream", "attempts"),
+                    *("upstream_model", "stream", "attempts", "each_attempt"),
                 )
             },
         ),
@@ -185,6 +186,23 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def latency(self, record: UsageRecord) -> str:
         """Time to the last byte of the answer."""
         return f"{record.latency_ms:,} ms"
+
+    @admin.display(description=_("what became of each"))
+    def each_attempt(self, record: UsageRecord) -> SafeString | str:
+        """Where each attempt went, how long it took, and what was wrong with it."""
+        if not record.tries:
+            return "-"
+        rows = (
+            (
+                f"{one.get('platform', '')}/{one.get('model', '')}",
+                one.get("credential", "") or "-",
+                f"{one.get('ms', 0):,} ms",
+                one.get("failure") or _("answered"),
+            )
+            for one in record.tries
+        )
+        cells = "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
+        return format_html("<table>{}</table>", format_html_join("", cells, rows))
 
     @admin.display(description=_("unit prices"))
     def unit_prices(self, record: UsageRecord) -> str:

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from gateway.admin.usage import DatedRecords
 from gateway.models import Outcome, UsageDay, UsageRecord
-from gateway.usage import report
+from gateway.usage import report, rows
+from tests.gateway.usage.records import record
 
 pytestmark = pytest.mark.django_db
 TODAY = timezone.now().date()
@@ -223,3 +224,27 @@ def test_an_outcome_of_another_version_is_shown_as_it_is(operator: Client) -> No
     page = operator.get(reverse("admin:gateway_usagerecord_changelist"))
 
     assert "moderated" in page.content.decode()
+
+
+def test_the_page_of_a_request_shows_each_attempt_and_no_words_as_html(
+    operator: Client,
+) -> None:
+    tries = [
+        {
+            "platform": "acme",
+            "model": "<b>m</b>",
+            "credential": "one",
+            "ms": 1200,
+            "failure": "rate",
+        },
+        {"platform": "spare", "model": "m-2", "credential": "two", "ms": 30},
+    ]
+    rows.insert([rows.checked({**record(), "attempts": 2, "tries": tries})])
+    found = UsageRecord.objects.get(attempts=2)
+
+    page = operator.get(reverse("admin:gateway_usagerecord_change", args=[found.pk]))
+
+    text = page.content.decode()
+    assert found.tries == tries
+    assert "<td>acme/&lt;b&gt;m&lt;/b&gt;</td><td>one</td><td>1,200 ms</td><td>rate</td>" in text
+    assert "<td>spare/m-2</td><td>two</td><td>30 ms</td><td>answered</td>" in text
