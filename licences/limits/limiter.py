@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, TypeVar
@@ -165,7 +165,7 @@ class Limiter:
             try:
                 if now >= renew_at:
                     renew_at = now + self._policy.lease_s / 3
-                    await self._counters.renew([*self._open.values(), *self._held.values()])
+                    await self._counters.renew(self._still_held())
                 await self._raise(now)
                 if now >= sweep_at:
                     sweep_at = now + 60
@@ -178,6 +178,12 @@ class Limiter:
         if under_way := {*self._tasks, *self._seeds.values()}:
             await asyncio.wait(under_way, timeout=2.0)
         await self._counters.aclose()
+
+    def _still_held(self) -> Iterator[Ask]:
+        """Looked at one by one: what is settled while others are renewed must not come back."""
+        for ask in [*self._open.values(), *self._held.values()]:
+            if ask.id in self._open or ask.id in self._held:
+                yield ask
 
     async def _raise(self, now: float) -> None:
         """What the database knows and the counters do not: another's bookings, a lost counter."""
