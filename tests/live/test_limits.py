@@ -18,42 +18,44 @@ pytestmark = pytest.mark.live
 Told = dict[str, list[dict[str, float]]]
 """What a licence is told of itself: its limits, its budgets."""
 
-BODY = {"model": "m-1", "messages": [{"role": "user", "content": "Hello"}]}
 LIMITS = """
-from licences.models import Licence
+from licences.issuing import issue
 from platforms.models import ModelMapping, Platform
-licence = Licence.objects.get()
-for name, value in {columns!r}.items():
-    setattr(licence, name, value)
-licence.save()
-mapping = ModelMapping(platform=Platform.objects.get(slug="up"), public_name="m-1")
-for name, value in {prices!r}.items():
-    setattr(mapping, name, value)
-mapping.save()
-result = None
+platform = Platform.objects.get(slug="up")
+# Four tokens of m-tokens cost as much as a request of m-request; a thousand cost much more.
+ModelMapping.objects.create(platform=platform, public_name="m-request", price_request_micros=1000)
+ModelMapping.objects.create(
+    platform=platform, public_name="m-tokens", price_completion_micros=250_000_000
+)
+result = [issue(name=str(number), **{columns!r})[1] for number in range(2)]
 """
 SPENT = """
 from gateway.models import UsageRecord
 from licences.models import LicenceSpend
 result = [
     UsageRecord.objects.filter(status=200).count(),
-    LicenceSpend.objects.get(window="total").cost_micros,
+    list(LicenceSpend.objects.filter(window="total").values_list("cost_micros", flat=True)),
 ]
 """
-PER_REQUEST = {"price_request_micros": 1000}
-PER_TOKEN = {"price_completion_micros": 250_000_000}  # four tokens are 1000, a thousand are much
+SECRETS = {  # what machines share
+    "TOKENS_SECRET_KEY": "s" * 50,
+    "TOKENS_LICENCE_PEPPER": "p" * 50,
+    "TOKENS_ENCRYPTION_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+}
 
 
-def prepared(server: Server, upstream: Upstream, prices: dict[str, int], **columns: int) -> None:
+def prepared(server: Server, upstream: Upstream, **columns: int) -> list[str]:
+    """Keys of two licences with these limits."""
     server.prepare(upstream.base_url)
-    server.query(LIMITS.format(columns=columns, prices=prices))
+    keys: list[str] = server.query(LIMITS.format(columns=columns))
+    return keys
 
 
 @contextlib.contextmanager
 def machines(
     folder: Path, count: int, redis: RedisServer, **settings: str
 ) -> Iterator[list[Server]]:
-    """Gateways over one database and one Redis, not started yet; the first one is to be prepared."""
+    """Gateways over one database and one Redis, not started yet; the first is to be prepared."""
     database = f"sqlite:///{folder}/shared.sqlite3?timeout=20"
     with contextlib.ExitStack() as stack:
         found = []
@@ -68,52 +70,53 @@ def machines(
         yield found
 
 
-SECRETS = {
-    "TOKENS_SECRET_KEY": "s" * 50,
-    "TOKENS_LICENCE_PEPPER": "p" * 50,
-    "TOKENS_ENCRYPTION_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
-}
-
-
-async def called(server: Server, key: str, client: httpx.AsyncClient) -> httpx.Response:
+async def called(
+    server: Server, key: str, client: httpx.AsyncClient, model: str = "m-request"
+) -> httpx.Response:
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
     headers = {"Authorization": f"Bearer {key}"}
-    return await client.post(f"{server.url}/up/v1/chat/completions", json=BODY, headers=headers)
+    return await client.post(f"{server.url}/up/v1/chat/completions", json=body, headers=headers)
 
 
 def many_connections() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=300))
 
 
-@pytest.mark.parametrize(
-    "prices", [PER_REQUEST, PER_TOKEN], ids=["the worst is the truth", "the worst is more"]
-)
 async def test_two_hundred_calls_on_three_processes_and_a_budget_for_ten_are_ten(
-    tmp_path: Path, prices: dict[str, int]
+    tmp_path: Path,
 ) -> None:
     with (
         redis_server() as redis,
         running_upstream() as upstream,
         machines(tmp_path, 3, redis, TOKENS_BUDGET_WAIT_S="30") as servers,
     ):
-        prepared(servers[0], upstream, prices, budget_total_micros=10_000)
+        keys = prepared(servers[0], upstream, budget_total_micros=10_000)
         for server in servers:
             server.start()
-        key = servers[0].key
-        async with many_connections() as client, asyncio.TaskGroup() as group:
-            calls = [
-                group.create_task(called(servers[number % 3], key, client)) for number in range(200)
-            ]
-        answers = [call.result() for call in calls]
-        codes = Counter(
-            "passed" if one.status_code == 200 else one.json()["error"]["code"] for one in answers
-        )
+        counted = [
+            await two_hundred(servers, key, model)
+            for key, model in zip(keys, ("m-request", "m-tokens"), strict=True)
+        ]
         for server in servers:
             assert server.stop() == 0
-        booked, cost = servers[0].query(SPENT)
+        booked, costs = servers[0].query(SPENT)
 
-    assert codes == {"passed": 10, "insufficient_quota": 190}
-    assert len(upstream.requests) == 10
-    assert (booked, cost) == (10, 10_000)
+    assert counted == [{"passed": 10, "insufficient_quota": 190}] * 2
+    assert len(upstream.requests) == 20
+    assert (booked, costs) == (20, [10_000, 10_000])
+
+
+async def two_hundred(servers: list[Server], key: str, model: str) -> Counter[str]:
+    """What became of calls at once, by turns to each of the servers."""
+    async with many_connections() as client, asyncio.TaskGroup() as group:
+        calls = [
+            group.create_task(called(servers[number % len(servers)], key, client, model))
+            for number in range(200)
+        ]
+    answers = [call.result() for call in calls]
+    return Counter(
+        "passed" if one.status_code == 200 else one.json()["error"]["code"] for one in answers
+    )
 
 
 async def test_what_a_killed_process_held_is_free_again_after_its_lease(tmp_path: Path) -> None:
@@ -122,28 +125,28 @@ async def test_what_a_killed_process_held_is_free_again_after_its_lease(tmp_path
         running_upstream(raw(b"", hang=True)) as upstream,
         machines(tmp_path, 2, redis, TOKENS_LIMIT_LEASE_S="2") as (dying, living),
     ):
-        prepared(dying, upstream, PER_REQUEST, concurrency=3, budget_total_micros=1_000_000)
+        key, _other = prepared(dying, upstream, concurrency=3, budget_total_micros=1_000_000)
         dying.start()
         living.start()
         async with many_connections() as client, asyncio.TaskGroup() as group:
 
             async def cut() -> None:
                 with pytest.raises(httpx.TransportError):
-                    await called(dying, dying.key, client)
+                    await called(dying, key, client)
 
             for _number in range(3):
                 group.create_task(cut())
             while len(upstream.requests) < 3:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(2.5)  # renewed: as long as the process lives
-            full = await called(living, dying.key, client)
-            held = await told(living, dying.key, client)
+            full = await called(living, key, client)
+            held = await told(living, key, client)
             dying.kill()
             killed = asyncio.get_running_loop().time()
-            while (await told(living, dying.key, client))["limits"][0]["used"]:
+            while (await told(living, key, client))["limits"][0]["used"]:
                 await asyncio.sleep(0.05)
             freed_s = asyncio.get_running_loop().time() - killed
-            freed = await told(living, dying.key, client)
+            freed = await told(living, key, client)
         assert full.status_code == 429
         assert full.headers["retry-after"] == "1"
 
@@ -164,13 +167,13 @@ async def told(
 
 async def test_kill_9_loses_nothing_of_a_budget_in_memory(tmp_path: Path) -> None:
     with running_upstream() as upstream, served(tmp_path) as server:
-        prepared(server, upstream, PER_REQUEST, budget_day_micros=10_000)
+        key, _other = prepared(server, upstream, budget_day_micros=10_000)
         server.start()
         async with httpx.AsyncClient(timeout=20) as client:
-            before = [(await called(server, server.key, client)).status_code for _ in range(6)]
+            before = [(await called(server, key, client)).status_code for _ in range(6)]
             server.kill()  # before anything of it can have been booked for sure
             server.start()
-            after = [(await called(server, server.key, client)).status_code for _ in range(6)]
+            after = [(await called(server, key, client)).status_code for _ in range(6)]
 
     assert before == [200] * 6
     assert after == [200] * 4 + [429] * 2
