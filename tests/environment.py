@@ -9,7 +9,11 @@ _folder = tempfile.TemporaryDirectory(prefix="tokens-tests-")  # removed when py
 for name in [name for name in os.environ if name.startswith("TOKENS_") and "_TEST_" not in name]:
     del os.environ[name]
 os.environ["TOKENS_DATA_DIR"] = _folder.name
-os.environ["DATABASE_URL"] = f"sqlite:///{_folder.name}/tokens.sqlite3"
+# Never DATABASE_URL as it comes: that may be an installation's. On a server that is named for the
+# tests they make databases of their own, one per xdist worker, called test_….
+os.environ["DATABASE_URL"] = (
+    os.environ.get("TOKENS_TEST_DATABASE") or f"sqlite:///{_folder.name}/tokens.sqlite3"
+)
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("tokens", deadline=None)
 settings.load_profile("tokens")
