@@ -212,15 +212,24 @@ def _limit_reached(error: licences.LimitReached) -> ApiError:
 
 
 _WINDOWS = {"total": "in all", "day": "for this day (UTC)", "month": "for this month (UTC)"}
+_ANEW = {
+    "total": "Its operator can raise it.",
+    "day": "It begins anew at midnight (UTC); its operator can raise it.",
+    "month": "It begins anew on the first of the next month (UTC); its operator can raise it.",
+}
 
 
 def _budget_spent(error: licences.BudgetSpent) -> ApiError:
+    headers = {"x-should-retry": "false"}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     return ApiError(
         429,
-        f"The budget of this licence {_WINDOWS[error.window]} is spent. Its operator can raise it.",
+        f"The budget of this licence {_WINDOWS[error.window]} is spent: "
+        f"{error.amount / 1_000_000:,.6g}. {_ANEW[error.window]}",
         type="insufficient_quota",
         code="insufficient_quota",
-        headers={"x-should-retry": "false"},
+        headers=headers,
     )
 
 

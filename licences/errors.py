@@ -88,12 +88,21 @@ class LimitReached(LicenceError):
 
 
 class BudgetSpent(LicenceError):
-    """No money is left: `window` is total, day or month (UTC), `amount` in micro-units."""
+    """No money is left: `window` is total, day or month (UTC), `amount` in micro-units.
 
-    def __init__(self, window: Literal["total", "day", "month"], amount: int) -> None:
-        super().__init__(window, amount)
+    `retry_after_s`: until the window ends; None: it never does.
+    """
+
+    def __init__(
+        self,
+        window: Literal["total", "day", "month"],
+        amount: int,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(window, amount, retry_after_s)
         self.window = window
         self.amount = amount
+        self.retry_after_s = retry_after_s
 
 
 class LimitsUnavailable(LicenceError):

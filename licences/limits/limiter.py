@@ -31,6 +31,7 @@ from licences.limits.terms import (
     Refused,
     Unknown,
     Usage,
+    window_end,
 )
 
 logger = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class Limiter:
                 # Others' worst cases are in the way; they may come to less.
                 await asyncio.sleep(random.uniform(*_POLL_S))  # noqa: S311 # no secret
             else:
-                raise _refusal(answer)
+                raise _refusal(answer, ask.day)
 
     async def usage(self, bucket: Bucket) -> Usage:
         """What a bucket holds now. Raises LimitsUnavailable."""
@@ -253,10 +254,10 @@ class Limiter:
     def _without(self, ask: Ask, error: CountersDown) -> Reservation:
         """The operator's word on what happens without counters."""
         self._tell(error)
-        has_budget = any(bucket.budgets for bucket in ask.buckets)
-        if (has_budget and not self._policy.open_budgets) or (
-            not has_budget and not self._policy.open_limits
-        ):
+        policy, buckets = self._policy, ask.buckets
+        if not policy.open_budgets and any(bucket.budgets for bucket in buckets):
+            raise LimitsUnavailable from error
+        if not policy.open_limits and any(bucket.has_rates() for bucket in buckets):
             raise LimitsUnavailable from error
         return Reservation(self, None, 0, ())
 
@@ -270,10 +271,12 @@ def _licence_of(bucket: Bucket) -> int:
     return int(bucket.key.split(":")[1])
 
 
-def _refusal(answer: Refused) -> LimitReached | BudgetSpent:
+def _refusal(answer: Refused, day: date) -> LimitReached | BudgetSpent:
     bucket = answer.bucket
     if answer.what in ("total", "day", "month"):
-        return BudgetSpent(answer.what, answer.limit)
+        end = window_end(answer.what, day)
+        left_s = None if end is None else (end - timezone.now()).total_seconds()
+        return BudgetSpent(answer.what, answer.limit, left_s)
     return LimitReached(
         bucket.subject, bucket.name, answer.what, answer.limit, answer.retry_after_s
     )

@@ -5,7 +5,7 @@ wherever they begin, ever hold more than the limit.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 Subject = Literal["licence", "model", "platform", "credential"]
@@ -14,6 +14,15 @@ What = Literal["rpm", "tpm", "concurrency", "total", "day", "month", "reserved"]
 """Which limit refuses; `reserved`: there is money, but calls under way may need it."""
 WINDOW_S = 60
 BUDGETS: tuple[BudgetWindow, ...] = ("total", "day", "month")
+
+
+def window_end(window: BudgetWindow, day: date) -> datetime | None:
+    """When the window that this day is in ends, UTC; None: never."""
+    if window == "total":
+        return None
+    last = day if window == "day" else day.replace(day=28) + timedelta(days=4)
+    first = last + timedelta(days=1) if window == "day" else last.replace(day=1)
+    return datetime.combine(first, time(), UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +49,11 @@ class Bucket:
 
     def limits_anything(self) -> bool:
         """Whether there is any bound at all."""
-        return bool(
-            self.budgets
-            or self.rpm is not None
-            or self.tpm is not None
-            or self.concurrency is not None
-        )
+        return bool(self.budgets) or self.has_rates()
+
+    def has_rates(self) -> bool:
+        """Whether anything but money is bounded."""
+        return not (self.rpm is None and self.tpm is None and self.concurrency is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
 from gateway.models import Outcome
 from licences.limits.limiter import Limiter
@@ -111,10 +112,16 @@ async def test_a_spent_budget_refuses_at_equality_and_a_raised_one_lets_through(
     await price(site, price_request_micros=PRICE)
     await limit(site, budget_day_micros=PRICE)
 
-    statuses = [(await site.chat()).status_code for _ in range(2)]
+    before, refused = await site.chat(), await site.chat()
     await limit(site, budget_day_micros=PRICE + 1)
+    after = await site.chat()
 
-    assert [*statuses, (await site.chat()).status_code] == [200, 429, 200]
+    assert [one.status_code for one in (before, refused, after)] == [200, 429, 200]
+    sentence = refused.json()["error"]["message"]
+    assert sentence.startswith("The budget of this licence for this day (UTC) is spent: 0.001.")
+    now = timezone.now()
+    left_s = 86400 - (now.hour * 3600 + now.minute * 60 + now.second)
+    assert abs(int(refused.headers["retry-after"]) - left_s) < 10
 
 
 async def test_requests_per_minute_are_counted_and_told(site: Site) -> None:

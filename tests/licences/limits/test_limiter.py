@@ -1,9 +1,10 @@
 """The limiter over its counters: what a cancelled call, a lost Redis and a long wait leave."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +17,15 @@ from licences.limits.counters import Counters, Policy
 from licences.limits.limiter import Limiter
 from licences.limits.memory import MemoryCounters
 from licences.limits.redis import RedisCounters
-from licences.limits.terms import Ask, Bucket, Budget, Granted, Spent
+from licences.limits.terms import (
+    Ask,
+    Bucket,
+    Budget,
+    BudgetWindow,
+    Granted,
+    Spent,
+    window_end,
+)
 from tests.gateway.redis_server import RedisServer, redis_server
 
 DAY = date(2026, 11, 23)
@@ -235,6 +244,53 @@ async def test_without_redis_nobody_waits_and_it_comes_back_by_itself(
             with pytest.raises(BudgetSpent):
                 await limiter.admit("f", [BUCKET])
         await limiter.aclose()
+
+
+@pytest.mark.parametrize(
+    ("limits", "budgets", "serves"),
+    [
+        ("open", "open", {"rates", "money", "both"}),
+        ("open", "closed", {"rates"}),
+        ("closed", "open", {"money"}),
+        ("closed", "closed", set()),
+    ],
+)
+async def test_what_is_served_without_counters_is_the_operators_word(
+    database: Database, limits: str, budgets: str, serves: set[str]
+) -> None:
+    policy = Policy(open_limits=limits == "open", open_budgets=budgets == "open")
+    limiter = Limiter(RedisCounters("redis://127.0.0.1:9/0"), database.spent, policy)
+    money = (Budget("total", 1),)
+    asked = {
+        "rates": Bucket("licence:1", "licence", rpm=1),
+        "money": Bucket("licence:2", "licence", budgets=money),
+        "both": Bucket("licence:3", "licence", rpm=1, budgets=money),
+    }
+
+    served = set()
+    for name, bucket in asked.items():
+        with contextlib.suppress(LimitsUnavailable):
+            await limiter.admit(name, [bucket])
+            served.add(name)
+
+    assert served == serves
+    assert (await limiter.admit("none", [Bucket("licence:4", "licence")])).asked is None
+    await limiter.aclose()
+
+
+@pytest.mark.parametrize(
+    ("window", "day", "end"),
+    [
+        ("day", date(2026, 12, 31), "2027-01-01"),
+        ("day", date(2026, 2, 28), "2026-03-01"),
+        ("month", date(2026, 12, 31), "2027-01-01"),
+        ("month", date(2026, 2, 1), "2026-03-01"),
+        ("month", date(2026, 1, 31), "2026-02-01"),
+    ],
+)
+def test_a_window_ends_at_midnight(window: BudgetWindow, day: date, end: str) -> None:
+    assert window_end(window, day) == datetime.fromisoformat(f"{end}T00:00:00+00:00")
+    assert window_end("total", day) is None
 
 
 @given(
