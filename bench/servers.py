@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import psycopg
 
 HOST = "127.0.0.1"
 START_S = 30.0
@@ -104,6 +107,19 @@ def running_redis() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(START_S)
+
+
+@contextlib.contextmanager
+def database(server: str) -> Iterator[str]:
+    """A new database on a running server; dropped with the block."""
+    base, _slash, _name = server.rpartition("/")
+    name = f"tokens_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield f"{base}/{name}"
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def outage(postgres: Postgres, seconds: float) -> None:

@@ -141,6 +141,43 @@ def all_booked(journals: Mapping[str, int], ends: Mapping[str, int]) -> Claim:
     return Claim("Nothing waits in a journal, and no line was set aside.", len(journals), wrong)
 
 
+def limited(counters: Rows, budgets: Mapping[str, int], spends: Rows, records: Rows) -> list[Claim]:
+    """What the counters of limits hold once all leases are over, and what was spent of budgets.
+
+    A budget that is not spent yet lets a call in, whatever that may come to; only one.
+    """
+    held = [
+        f"{row['key']}: {row['under_way']} under way, {row['reserved']} reserved"
+        for row in counters
+        if row["under_way"] or row["reserved"]
+    ]
+    booked = {
+        f"licence:{row['licence_id']}": row["cost_micros"]
+        for row in spends
+        if row["window"] == "total"
+    }
+    told = [row for row in counters if row["spent"] is not None]
+    other = [
+        f"{row['key']}: {row['spent']} counted, {booked.get(row['key'], 0)} booked"
+        for row in told
+        if row["spent"] != booked.get(row["key"], 0)
+    ]
+    costliest: dict[str, int] = {}
+    for row in records:
+        key = f"licence:{row['licence_id']}"
+        costliest[key] = max(costliest.get(key, 0), row["cost_micros"])
+    over = [
+        f"licence {id}: {booked[key]} of {budget} spent, the costliest call {costliest[key]}"
+        for id, budget in budgets.items()
+        if (key := f"licence:{id}") in booked and booked[key] >= budget + costliest[key]
+    ]
+    return [
+        Claim("Nothing stays reserved once the leases are over.", len(counters), held),
+        Claim("The counters of budgets say what is booked.", len(told), other),
+        Claim("No budget is exceeded by more than its last call.", len(budgets), over),
+    ]
+
+
 def in_service(out: Rows, credentials: int) -> Claim:
     """Credentials, of which none has ever been refused."""
     wrong = [f"{row['name']}: {row['disabled_reason'] or 'switched off'}" for row in out]

@@ -1,8 +1,11 @@
-"""Run in a process of its own, with Django: makes the rows of a run, and reads what was booked.
+"""Run in a process of its own, with Django: makes the rows of a run, reads what came of it.
 
-python -m bench.chaos.inside prepare < plan.json      python -m bench.chaos.inside read
+python -m bench.chaos.inside prepare < plan.json
+python -m bench.chaos.inside counters
+python -m bench.chaos.inside read
 """
 
+import asyncio
 import os
 import sys
 from typing import Any
@@ -24,8 +27,8 @@ def prepare(plan: dict[str, Any]) -> dict[str, Any]:
 
     for spec in plan["platforms"]:
         platform, _new = add_platform(spec["slug"], **spec["fields"])
-        for name in spec["credentials"]:
-            add_credential(platform, name, f"secret-{name}")
+        for name, fields in spec["credentials"].items():
+            add_credential(platform, name, f"secret-{name}", **fields)
         for name, fields in spec["models"].items():
             add_mapping(platform, name, **fields)
     licences = [issue(**fields) for fields in plan["licences"]]
@@ -37,7 +40,7 @@ def read() -> dict[str, Any]:
     from django.db.models import Max
 
     from gateway.models import JournalBatch, UsageDay, UsageRecord
-    from licences.models import LicenceSpend
+    from licences.models import Licence, LicenceSpend
     from platforms.models import Credential
 
     columns = ("request_id", "at", "licence_id", "platform", "model", "outcome", "status", *SUMS)
@@ -50,8 +53,53 @@ def read() -> dict[str, Any]:
         "days": list(days),
         "spends": list(spends),
         "journals": dict(JournalBatch.objects.values_list("file").annotate(Max("end"))),
+        "budgets": dict(
+            Licence.objects.exclude(budget_total_micros=None).values_list(
+                "pk", "budget_total_micros"
+            )
+        ),
         "out_of_service": list(out.values("name", "enabled", "disabled_reason")),
     }
+
+
+def counters() -> list[dict[str, Any]]:
+    """What Redis holds of everything that has limits."""
+    from django.conf import settings
+    from django.db.models import Q
+    from django.utils import timezone
+
+    from licences.limits.redis import RedisCounters
+    from licences.limits.terms import Bucket
+    from licences.models import Licence
+    from platforms.models import Credential
+
+    limited = Q(rpm__gt=0) | Q(concurrency__gt=0) | Q(budget_total_micros__gt=0)
+    buckets = [
+        Bucket(f"licence:{id}", "licence")
+        for id in Licence.objects.filter(limited).values_list("pk", flat=True)
+    ]
+    rows = Credential.objects.filter(Q(rpm__gt=0) | Q(max_concurrency__gt=0))
+    buckets += [
+        Bucket(f"credential:{id}", "credential") for id in rows.values_list("pk", flat=True)
+    ]
+
+    async def ask() -> list[dict[str, Any]]:
+        store = RedisCounters(settings.REDIS_URL)
+        found = []
+        for bucket in buckets:
+            usage = await store.usage(bucket, timezone.now().date())
+            found.append(
+                {
+                    "key": bucket.key,
+                    "under_way": usage.under_way,
+                    "reserved": usage.reserved,
+                    "spent": None if usage.spent is None else usage.spent.total,
+                }
+            )
+        await store.aclose()
+        return found
+
+    return asyncio.run(ask())
 
 
 def main() -> int:
@@ -59,8 +107,12 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokens_site.settings")
     django.setup()
     verb = sys.argv[1]
-    found = prepare(orjson.loads(sys.stdin.buffer.read())) if verb == "prepare" else read()
-    sys.stdout.buffer.write(orjson.dumps(found))
+    found: Any
+    if verb == "prepare":
+        found = prepare(orjson.loads(sys.stdin.buffer.read()))
+    else:
+        found = {"read": read, "counters": counters}[verb]()
+    sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS))
     return 0
 
 

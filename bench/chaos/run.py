@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import psycopg
 
 from bench import servers
 from bench.chaos import claims, clients, machines, platform
@@ -25,7 +24,10 @@ from bench.chaos.platform import Platform
 MACHINES = 3
 CREDENTIALS = 4  # of each of the two platforms
 MODELS = ("north/m-1", "south/m-1")
-LICENCES = 6
+LICENCES = 6  # without limits; LIMITED and AMPLE have some
+LIMITED = ({"rpm": 120}, {"concurrency": 2}, {"budget_total_micros": 20_000})
+AMPLE = ({"rpm": 10**6, "concurrency": 10**4, "budget_total_micros": 10**12},)
+LEASE_S = 10.0  # longer than a killed gateway is away, so that what it has used is booked before
 KILL_S = (3.0, 6.0)
 """A process is killed after so many seconds, by chance."""
 AROUND_S = 10.0
@@ -109,9 +111,13 @@ async def chaos(options: Options) -> Result:
                 stop.set()
                 telling.cancel()
         elapsed_s = time.monotonic() - stage.began_s
+        # Leases end, and those who are left compare the counters with what is booked.
+        await asyncio.sleep(LEASE_S + 3)
+        counters = orjson.loads(await machines.inside(stage.settings, "counters"))
         for machine in stage.machines:
             await machine.stop()
         booked = orjson.loads(await machines.inside(stage.settings, "read"))
+        booked["counters"] = counters
         found = _claims(stage, booked)
         kills = sum(machine.kills for machine in stage.machines)
         waits = _waits(stage)
@@ -174,13 +180,14 @@ async def _staged(options: Options) -> AsyncIterator[_Stage]:
         redis = stack.enter_context(servers.running_redis())
         postgres = None
         if options.postgres:
-            database = stack.enter_context(_database(options.postgres, options.seed))
+            database = stack.enter_context(servers.database(options.postgres))
         else:
             postgres = stack.enter_context(servers.running_postgres())
             database = postgres.url
         settings = machines.environment(folder, database, redis)
         async with platform.running(options.weights, options.seed) as upstream:
-            plan = orjson.dumps(_plan(upstream.port))
+            settings["TOKENS_LIMIT_LEASE_S"] = str(LEASE_S)
+            plan = orjson.dumps(_plan(upstream.port, AMPLE if options.outage_s else LIMITED))
             prepared = orjson.loads(await machines.inside(settings, "prepare", stdin=plan))
             async with machines.running(MACHINES, folder, settings) as running:
                 began_s = time.monotonic()
@@ -197,20 +204,7 @@ async def _staged(options: Options) -> AsyncIterator[_Stage]:
                 )
 
 
-@contextlib.contextmanager
-def _database(server: str, seed: int) -> Iterator[str]:
-    """A new database on a running server; dropped with the block."""
-    base, _slash, _name = server.rpartition("/")
-    name = f"tokens_chaos_{seed}_{time.time_ns() // 1_000_000}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield f"{base}/{name}"
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _plan(port: int) -> dict[str, Any]:
+def _plan(port: int, limited: Sequence[dict[str, int]]) -> dict[str, Any]:
     """Two platforms that stand in for each other, and licences."""
     fields = {"base_url": f"http://{servers.HOST}:{port}/v1", **_TIMEOUTS}
     pairs = (("north", "south/m-1"), ("south", "north/m-1"))
@@ -219,12 +213,18 @@ def _plan(port: int) -> dict[str, Any]:
             {
                 "slug": slug,
                 "fields": fields,
-                "credentials": [f"{slug}-{number}" for number in range(CREDENTIALS)],
+                "credentials": {
+                    f"{slug}-{number}": {} if number else {"max_concurrency": 4}
+                    for number in range(CREDENTIALS)
+                },
                 "models": {"m-1": {**_PRICES, "upstream_name": "m-1", "fallbacks": [other]}},
             }
             for slug, other in pairs
         ],
-        "licences": [{"name": f"licence {number}"} for number in range(LICENCES)],
+        "licences": [
+            {"name": f"licence {number}", **limits}
+            for number, limits in enumerate([*({},) * LICENCES, *limited])
+        ],
     }
 
 
@@ -234,6 +234,8 @@ def _claims(stage: _Stage, booked: dict[str, Any]) -> list[Claim]:
     if seen.told:
         found.append(claims.told(seen, records))
     found += claims.agreeing(records, booked["days"], booked["spends"])
+    counters, budgets, spends = booked["counters"], booked["budgets"], booked["spends"]
+    found += claims.limited(counters, budgets, spends, records)
     found.append(claims.in_service(booked["out_of_service"], 2 * CREDENTIALS))
     journals = {name: size for one in stage.machines for name, size in one.journals.items()}
     found.append(claims.all_booked(journals, booked["journals"]))

@@ -116,6 +116,26 @@ def test_what_is_wrong_breaks_its_claim(
     assert found.line().startswith("BROKEN")
 
 
+@pytest.mark.parametrize(
+    ("text", "row", "budget"),
+    [
+        ("stays reserved", {"reserved": 5}, 1000),
+        ("stays reserved", {"under_way": 1}, 1000),
+        ("what is booked", {"spent": 98}, 1000),
+        ("exceeded", {}, 0),
+    ],
+)
+def test_counters_and_budgets_that_are_wrong_break_their_claims(
+    text: str, row: dict[str, int], budget: int
+) -> None:
+    good = {"key": "licence:1", "under_way": 0, "reserved": 0, "spent": 97}
+
+    found = claims.limited([{**good, **row}], {"1": budget}, SPENDS, [RECORD])
+
+    assert [text in claim.text for claim in found if not claim.holds] == [True]
+    assert all(claim.holds for claim in claims.limited([good], {"1": 1}, SPENDS, [RECORD]))
+
+
 @pytest.mark.parametrize("ends", [{}, {"x.jsonl": 9}])
 def test_a_journal_that_is_not_booked_to_its_end_breaks_its_claim(ends: dict[str, int]) -> None:
     assert not claims.all_booked({"x.jsonl": 10}, ends).holds
