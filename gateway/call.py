@@ -19,7 +19,7 @@ from gateway.client import Client, RawHeaders, raw
 from gateway.errors import BadRequest
 from gateway.faces import Asked, Face
 from gateway.failover import Attempts, Leg
-from gateway.limited import Within, Worst, worst_of, worst_of_chat
+from gateway.limited import Worst, reserve, worst_of, worst_of_chat
 from gateway.models import Outcome
 from gateway.protocols import PROTOCOLS
 from gateway.runtime import Gateway
@@ -60,10 +60,8 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
     leg = Leg(route, await call.said(route))
     others = call.fallbacks(route) if route.fallbacks else None
     try:
-        async with (
-            Within(gateway.limiter, entry, route, partial(call.worst, leg)),
-            Attempts(gateway, entry, leg, others, sticky=sticky) as attempts,
-        ):
+        await reserve(gateway.limiter, entry, route, partial(call.worst, leg))
+        async with Attempts(gateway, entry, leg, others, sticky=sticky) as attempts:
             await (call.stream(attempts) if entry.stream else call.blocking(attempts))
     except Failure as failure:
         if entry.credential is not None:
@@ -146,8 +144,8 @@ class _Call:
             await self._keep(attempts.leg, answer.recall)
             watch.client_is_served()
             self.entry.first_byte()
-            await self.entry.settle()
             self.entry.write(Outcome.COMPLETED, 200)
+            await self.entry.settle()
             await self.client.answer(200, body, self._headers(call.exchange))
 
     async def stream(self, attempts: Attempts[_Said]) -> None:
@@ -191,8 +189,8 @@ class _Call:
         await self._keep(leg, stream.reader.recall)
         watch.client_is_served()
         tail = relay.sound(self._tail, stream, usage)
-        await self.entry.settle()
         self.entry.write(Outcome.COMPLETED, 200)
+        await self.entry.settle()
         await self.client.end(rest + tail)
         await relay.drain(stream)
 

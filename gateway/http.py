@@ -48,6 +48,7 @@ class Answering:
         self._client = client
         self._face = face
         self._metrics = gateway.metrics
+        self._limiter = gateway.limiter
         self._entry = Entry(
             endpoint,
             platform,
@@ -73,6 +74,9 @@ class Answering:
             return await self._failed(error)
         finally:
             self._live.__exit__(None, None, None)
+            reservation = self._entry.reservation
+            if reservation is not None and reservation.asked is not None:
+                await self._limiter.sheltered(self._entry.settle())
 
     async def _failed(self, error: BaseException) -> bool:
         entry, client = self._entry, self._client
@@ -132,10 +136,12 @@ async def answer_error(client: Client, entry: Entry, error: ApiError, face: Face
     if client.started:
         outcome = Outcome.TRUNCATED if entry.first_byte_ms is not None else Outcome.UPSTREAM_ERROR
         entry.write(outcome, 200, error)
+        await entry.settle()
         await client.end(face.error_event(error))
         return
     # A platform's own 429 is its trouble; one of the licence's limits is the caller's.
     at_fault = error.status < 500 and error.type != "rate_limit_error"
     entry.write(Outcome.REFUSED if at_fault else Outcome.UPSTREAM_ERROR, error.status, error)
+    await entry.settle()
     headers = raw({**entry.headers(), **error.headers})
     await client.answer(error.status, face.error(error), headers)

@@ -1,12 +1,13 @@
 """What a call is counted in, what it may come to, and what it came to.
 
 Reserved before the first attempt, settled before the client has its last byte; whatever happens in
-between. A call that nothing limits costs nothing here.
+between. Journaled before it is settled: should the process die between the two, the counters learn
+from the database what they missed, but what only they knew would be held against the licence for
+good. A call that nothing limits costs nothing here.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 
 import orjson
 
@@ -38,40 +39,19 @@ class Worst:
         return self.usage.prompt_tokens + self.usage.completion_tokens
 
 
-class Within:
-    """`async with`: the call's reservation, which its entry holds. Raises what `admit` raises."""
+async def reserve(limiter: Limiter, entry: Entry, route: Route, worst: Callable[[], Worst]) -> None:
+    """Take room for the call; its entry holds it, and whoever owns the entry settles.
 
-    __slots__ = ("_entry", "_limiter", "_route", "_worst")
-
-    def __init__(
-        self, limiter: Limiter, entry: Entry, route: Route, worst: Callable[[], Worst]
-    ) -> None:
-        """`worst` is asked only where something is limited."""
-        self._limiter = limiter
-        self._entry = entry
-        self._route = route
-        self._worst = worst
-
-    async def __aenter__(self) -> None:
-        buckets = buckets_of(self._entry.caller, self._route)
-        if buckets:
-            worst = self._worst()
-            self._entry.reservation = await self._limiter.admit(
-                self._entry.id,
-                buckets,
-                tokens=worst.tokens,
-                cost_micros=cost_micros(self._route.price, worst.usage),
-            )
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        reservation = self._entry.reservation
-        if reservation is not None and reservation.asked is not None:
-            await self._limiter.sheltered(self._entry.settle())
+    `worst` is asked only where something is limited. Raises LimitReached, BudgetSpent,
+    LimitsUnavailable.
+    """
+    buckets = buckets_of(entry.caller, route)
+    if buckets:
+        most = worst()
+        cost = cost_micros(route.price, most.usage)
+        entry.reservation = await limiter.admit(
+            entry.id, buckets, tokens=most.tokens, cost_micros=cost
+        )
 
 
 def buckets_of(holder: Holder, route: Route) -> tuple[Bucket, ...]:

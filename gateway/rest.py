@@ -75,12 +75,15 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
         try:
             with self.gateway.live():
                 response: HttpResponseBase = await super().async_dispatch(request, *args, **kwargs)
+            return self._written(response)
         except asyncio.CancelledError:  # Django cancels a view whose client has left
             self.entry.write(Outcome.CANCELLED, CLIENT_CLOSED)
             raise
         finally:
             if self.entry.reservation is not None:
                 await self.gateway.limiter.sheltered(self.entry.settle())
+
+    def _written(self, response: HttpResponseBase) -> HttpResponseBase:
         for name, value in self.entry.headers().items():
             response[name] = value
         ok = response.status_code < 400

@@ -10,7 +10,7 @@ from gateway.admission import admitted, fallbacks
 from gateway.errors import BadRequest
 from gateway.faces.embeddings import read_embeddings
 from gateway.failover import Leg
-from gateway.limited import Within, Worst
+from gateway.limited import Worst, reserve
 from gateway.once import once
 from gateway.protocols import PROTOCOLS
 from gateway.reading import fields_of
@@ -42,15 +42,15 @@ class Embeddings(GatewayView):
         def worst() -> Worst:
             return Worst(estimate.embedding_usage(asked["input"]))
 
-        async with Within(self.gateway.limiter, entry, route, worst):
-            answer, usage = await once(self.gateway, entry, route, call, others, sticky)
-            if usage is None:
-                usage = estimate.embedding_usage(asked["input"])
-                answer["usage"] = {
-                    "prompt_tokens": usage.prompt_tokens,
-                    "total_tokens": usage.prompt_tokens,
-                }
-            entry.usage = usage
+        await reserve(self.gateway.limiter, entry, route, worst)
+        answer, usage = await once(self.gateway, entry, route, call, others, sticky)
+        if usage is None:
+            usage = estimate.embedding_usage(asked["input"])
+            answer["usage"] = {
+                "prompt_tokens": usage.prompt_tokens,
+                "total_tokens": usage.prompt_tokens,
+            }
+        entry.usage = usage
         return Response(answer)
 
     async def _fallbacks(

@@ -154,7 +154,7 @@ class Entry:
         return cost_micros(self.route.price, self.usage)
 
     async def settle(self) -> None:
-        """Count what was used instead of what was reserved; before `write`, which may end it."""
+        """Count what was used instead of what was reserved; after `write`, see `limited`."""
         if self.reservation is not None:
             usage = self.usage
             used = usage.prompt_tokens + usage.completion_tokens if usage else 0
