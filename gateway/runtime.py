@@ -26,6 +26,7 @@ from gateway.retry import VERDICTS
 from gateway.reviving import Reviver
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
+from gateway.usage import retention
 from gateway.usage.booking import Booking
 from gateway.usage.journal import Journal
 from licences.limits import spending
@@ -207,6 +208,7 @@ class Gateway:
         self.own(self.limiter.run(), "tokens: renew and compare limits")
         self.own(self.booking.run(), "tokens: book usage")
         self.own(self.media.worker.hold(), "tokens: hold media tasks")
+        self.own(retention.run(self.in_database_thread), "tokens: remove old usage")
         if self.works:
             self.own(self.media.worker.run(), "tokens: do media tasks")
             self.own(self.media.worker.tidy(), "tokens: tidy media")

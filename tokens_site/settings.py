@@ -223,6 +223,7 @@ if TOKENS_S3_BUCKET:
 # --- Usage ---------------------------------------------------------------------------------------
 
 TOKENS_CURRENCY = env.str("TOKENS_CURRENCY", default="USD")
+TOKENS_USAGE_DAYS = env.int("TOKENS_USAGE_DAYS", default=0)  # 0: records are kept for ever
 TOKENS_BOOKING_S = env.float("TOKENS_BOOKING_S", default=1.0)
 
 # --- Metrics: for Prometheus, at /metrics; not served without one of token and port --------------

@@ -2,15 +2,17 @@
 
 import csv
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from typing_extensions import override
 
-from gateway.usage import report
+from gateway.usage import report, retention
 from gateway.usage.booking import Booking
 from gateway.usage.prices import format_micros
 
@@ -43,6 +45,15 @@ class Command(BaseCommand):
         form.add_argument("--json", action="store_true", help="Print JSON, for programs.")
         form.add_argument("--csv", action="store_true", help="Print CSV, for spreadsheets.")
         verbs.add_parser("book", help="Book the journals that stopped servers left.")
+        text = "Remove the usage records of old requests, batch by batch. The sums by day stay."
+        prune = verbs.add_parser("prune", help=text, description=text)
+        prune.add_argument(
+            "--older-than",
+            required=True,
+            metavar="PERIOD",
+            help="90d, 12w, or a date: records from before that day (UTC) are removed.",
+        )
+        prune.add_argument("--dry-run", action="store_true", help="Only count them.")
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
@@ -72,6 +83,32 @@ class Command(BaseCommand):
     def _book(self, options: dict[str, Any]) -> None:
         count = Booking(Path(settings.TOKENS_DATA_DIR) / "journal", None).book()
         self.stdout.write(_("%s usage records booked.") % count)
+
+    def _prune(self, options: dict[str, Any]) -> None:
+        period = options["older_than"]
+        try:
+            than = retention.before(period)
+            if than > timezone.now() - timedelta(days=1):
+                raise ValueError(_("“%s” would remove all of today; give at least 1d.") % period)
+        except ValueError as error:
+            raise CommandError(f"--older-than: {error}") from error
+        count, removed = retention.older(than), 0
+        day = than.date().isoformat()
+        if options["dry_run"]:
+            self.stdout.write(
+                _("%(count)s usage records are from before %(day)s.")
+                % {"count": f"{count:,}", "day": day}
+            )
+            return
+        while (batch := retention.remove_batch(than)) is not None and batch:
+            removed += batch
+            self.stdout.write(f"{removed:,} of {max(count, removed):,}")
+        if batch is None:
+            raise CommandError(_("Another process is removing old usage records just now."))
+        self.stdout.write(
+            _("%(count)s usage records from before %(day)s removed.")
+            % {"count": f"{removed:,}", "day": day}
+        )
 
     def _table(self, by: str, rows: list[report.Row]) -> None:
         head = [by, *_COLUMNS[1:]]
