@@ -143,6 +143,7 @@ class Attempts(Generic[C]):
         }
         tried["credential"] = credential.name
         entry.tries.append(tried)
+        entry.tried_at.append(entry.elapsed_s())
         began = time.monotonic()
         try:
             return await attempt(self.leg, credential)

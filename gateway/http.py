@@ -55,7 +55,10 @@ class Answering:
             journal=gateway.journal,
             access=gateway.access,
             metrics=gateway.metrics,
+            traces=gateway.traces,
         )
+        if gateway.traces is not None:
+            self._entry.traceparent = client.header(b"traceparent").decode("latin-1")
 
     async def __aenter__(self) -> Entry:
         self._live.__enter__()

@@ -71,7 +71,9 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
             journal=journal,
             access=self.gateway.access,
             metrics=self.gateway.metrics,
+            traces=self.gateway.traces,
         )
+        self.entry.traceparent = request.headers.get("traceparent", "")
         try:
             with self.gateway.live():
                 response: HttpResponseBase = await super().async_dispatch(request, *args, **kwargs)

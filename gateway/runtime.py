@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.conf import settings as django_settings
 from django.db import Error as DatabaseFailure, close_old_connections, connections
@@ -44,6 +44,9 @@ from platforms.pool import Pool
 from platforms.reporting import Reporter
 from platforms.routes import CredentialSpec
 from platforms.sharing import Heard
+
+if TYPE_CHECKING:
+    from gateway.traces import Traces
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -105,6 +108,14 @@ def _policy() -> Policy:
     )
 
 
+def _traces(catalogue: Catalogue) -> "Traces | None":
+    if not django_settings.TOKENS_OTEL:
+        return None
+    from gateway.traces import Traces
+
+    return Traces(catalogue)
+
+
 class Live:
     """How many calls are under way; `none` is set while there are none."""
 
@@ -144,6 +155,7 @@ class Gateway:
         self.access = access or AccessLog(enabled=django_settings.TOKENS_ACCESS_LOG)
         self.catalogue = catalogue = Catalogue()
         self.metrics = Metrics(lambda slug: slug in catalogue.snapshot.platforms)
+        self.traces = _traces(catalogue)
         self.register = Register(django_settings.TOKENS_LICENCE_PEPPER.encode())
         self.upstream = upstream or Upstream()
         self.model_names = ModelNames(self.upstream)
@@ -232,6 +244,8 @@ class Gateway:
         await self.limiter.aclose()
         self.register.close()
         await asyncio.to_thread(self.meter.close)
+        if self.traces is not None:
+            await self.traces.aclose()
         await self.in_database_thread(connections.close_all)
         self._database.shutdown(wait=False, cancel_futures=True)
         if Gateway._current is self:

@@ -232,6 +232,10 @@ TOKENS_METRICS_TOKEN = env.str("TOKENS_METRICS_TOKEN", default="")
 TOKENS_METRICS_PORT = env.int("TOKENS_METRICS_PORT", default=0)
 TOKENS_METRICS_HOST = env.str("TOKENS_METRICS_HOST", default="127.0.0.1")
 
+# --- Traces: for OpenTelemetry; where they go say its own variables (OTEL_EXPORTER_OTLP_…) -------
+
+TOKENS_OTEL = env.bool("TOKENS_OTEL", default=False)
+
 # --- Logging: one line per event, no secrets, no contents -----------------------------------------
 
 TOKENS_ACCESS_LOG = env.bool("TOKENS_ACCESS_LOG", default=True)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.errors import ApiError, BadRequest
 from gateway.metrics.counts import Metrics
@@ -17,6 +17,9 @@ from licences.errors import KeyMissing
 from licences.holders import Holder
 from licences.limits.reservation import Reservation
 from platforms.routes import FREE, CredentialSpec, Route
+
+if TYPE_CHECKING:
+    from gateway.traces import Traces
 
 _ERROR_LENGTH = 300
 
@@ -59,6 +62,7 @@ class Entry:
         "_journal",
         "_metrics",
         "_started",
+        "_traces",
         "asked_groups",
         "at_ns",
         "attempts",
@@ -76,6 +80,8 @@ class Entry:
         "route",
         "status",
         "stream",
+        "traceparent",
+        "tried_at",
         "tries",
         "upstream_s",
         "usage",
@@ -91,11 +97,13 @@ class Entry:
         journal: Lines | None,
         access: AccessLog,
         metrics: Metrics,
+        traces: "Traces | None",
     ) -> None:
         """`journal` None: this endpoint uses nothing that is booked."""
         self._journal = journal
         self._access = access
         self._metrics = metrics
+        self._traces = traces
         self._started = time.monotonic()
         self.at_ns = time.time_ns()
         self.id = new_request_id(self.at_ns)
@@ -109,6 +117,10 @@ class Entry:
         self.attempts = 0
         self.tries: list[dict[str, Json]] = []
         """What became of each attempt: platform, model, credential, milliseconds, failure."""
+        self.tried_at: list[float] = []
+        """When each attempt began, in seconds after the call."""
+        self.traceparent = ""
+        """The caller's span, as W3C's header says it."""
         self.retries: int | None = None
         """How many more attempts the caller allows after the first; None: as the site does."""
         self.asked_groups = ""
@@ -212,6 +224,8 @@ class Entry:
         if self._access.enabled:
             self._access.write(self._line())
         self._metrics.finished(self)
+        if self._traces is not None:
+            self._traces.finished(self)
 
     def _elapsed_ms(self) -> int:
         return int(self.elapsed_s() * 1000)

@@ -380,7 +380,8 @@ def test_a_port_that_is_none_is_complained_of(settings: Any) -> None:
         call_command("check")
 
 
-def test_prometheus_is_not_loaded_where_nobody_asks() -> None:
-    code = "import tokens_site.asgi, sys; sys.exit('prometheus_client' in sys.modules)"
+@pytest.mark.parametrize("library", ["prometheus_client", "opentelemetry.sdk"])
+def test_what_is_switched_off_is_not_loaded(library: str) -> None:
+    code = f"import tokens_site.asgi, sys; sys.exit({library!r} in sys.modules)"
 
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ, timeout=60)
