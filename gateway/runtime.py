@@ -167,6 +167,7 @@ class Gateway:
             self.upstream,
             self.pool,
             self.limiter,
+            self.metrics,
             self.note_failure,
             self.in_database_thread,
         )

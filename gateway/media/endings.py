@@ -61,6 +61,7 @@ class Endings:
         cost = record["cost_micros"]
         await money.settled(self._tools.limiter, task, cost)
         if await self._database(tasks.complete, task, ids, record, **said):
+            self._tools.metrics.booked(record)
             self._tools.ended(task.pk)
             await self._drop_inputs(task)
         else:

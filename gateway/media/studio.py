@@ -17,6 +17,7 @@ from gateway.media.results import Results
 from gateway.media.storage import Store
 from gateway.media.tools import Tools
 from gateway.media.worker import Worker
+from gateway.metrics.counts import Metrics
 from gateway.models import ENDED, MediaTask
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
@@ -41,6 +42,7 @@ class Studio:
         upstream: Upstream,
         pool: Pool,
         limiter: Limiter,
+        metrics: Metrics,
         note_failure: Callable[[str, CredentialSpec, Failure], None],
         run: InThread,
     ) -> None:
@@ -59,6 +61,7 @@ class Studio:
             database=self._patiently,
             pool=pool,
             limiter=limiter,
+            metrics=metrics,
             note_failure=note_failure,
             ended=self._ended,
         )

@@ -8,6 +8,7 @@ from gateway import attempts
 from gateway.fetch import Fetcher
 from gateway.media.results import Results
 from gateway.media.storage import Store
+from gateway.metrics.counts import Metrics
 from gateway.shapes import Failure
 from gateway.upstream import Upstream
 from licences.limits.limiter import Limiter
@@ -31,6 +32,7 @@ class Tools:
     """Runs a function in the database's thread."""
     pool: Pool
     limiter: Limiter
+    metrics: Metrics
     note_failure: Callable[[str, CredentialSpec, Failure], None]
     """Told the platform's short name, the credential, and what went wrong."""
     ended: Callable[[str], None]

@@ -5,8 +5,8 @@ not exist) is counted as `other`: a stranger must not be able to make a series p
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from gateway.metrics import series
 from gateway.metrics.series import SERIES, Numbers
@@ -86,6 +86,14 @@ class Metrics:
             calls.completion[0] += usage.completion_tokens
             calls.reasoning[0] += usage.reasoning_tokens
             calls.cost[0] += entry.cost_micros
+
+    def booked(self, record: Mapping[str, Any]) -> None:
+        """A media task has ended well; its request was counted when it was ordered."""
+        model = record["model"] if record["price_version"] else OTHER
+        place = record["platform"], model
+        self._of(series.COST, *place)[0] += record["cost_micros"]
+        for kind in ("prompt", "cached", "completion", "reasoning"):
+            self._of(series.USED_TOKENS, *place, kind)[0] += record[f"{kind}_tokens"]
 
     def failed(self, platform: str, failure: Failure) -> None:
         """An attempt at a platform went wrong, or an answer broke off."""

@@ -9,6 +9,7 @@ import pytest
 from gateway.metrics import series
 from platforms.models import ModelMapping, Platform
 from tests.gateway.conftest import Site
+from tests.gateway.media.pictures import images, png
 from tests.gateway.test_limits import limit
 from tests.upstreams import answer, chunk, completion, hello, sse, stream
 
@@ -210,3 +211,30 @@ async def test_a_wait_for_a_credential_is_told_apart(site: Site) -> None:
     assert response.status_code == 200
     assert site.gateway.metrics.numbers[(series.QUEUE_WAIT, *CALL[:2])][0] > 0.1
     assert number(site, series.FAILURES, "acme", "rate") == 1
+
+
+async def test_a_picture_costs_when_it_is_there(site: Site) -> None:
+    site.upstream.plays = [
+        answer({"error": {"message": "no"}}, status=400),
+        images(png(), usage={"input_tokens": 3, "output_tokens": 4}),
+    ]
+    await mapped(site, kind="image", price_image_micros=500)
+
+    for status in (400, 200):
+        body = {"model": "m-1", "prompt": "a cat"}
+        response = await site.client.post(
+            "/acme/v1/images/generations", json=body, headers=site.headers()
+        )
+        assert response.status_code == status
+
+    assert number(site, series.COST, "acme", "m-1") == 1500
+    assert number(site, series.USED_TOKENS, "acme", "m-1", "completion") == 4
+    assert sum([record.cost_micros for record in await site.records(2)]) == 1500
+    ends = {
+        key[2:]: n for key, n in site.gateway.metrics.numbers.items() if key[0] == series.REQUESTS
+    }
+    endpoint = "images.generations"
+    assert ends == {
+        (endpoint, "m-1", "refused", "400"): [1.0],
+        (endpoint, "m-1", "completed", "200"): [1.0],
+    }
