@@ -75,6 +75,10 @@ class UsageRecord(models.Model):
             models.Index(fields=["at"], name="usage_at"),
             models.Index(fields=["licence_id", "at"], name="usage_licence_at"),
             models.Index(fields=["platform", "at"], name="usage_platform_at"),
+            models.Index(fields=["outcome", "at"], name="usage_outcome_at"),
+            models.Index(
+                fields=["at"], name="usage_estimated_at", condition=models.Q(measured=False)
+            ),
         ]
 
     @override
@@ -106,6 +110,7 @@ class UsageDay(models.Model):
         verbose_name = _("usage of a day")
         verbose_name_plural = _("usage by day")
         ordering = ["-day"]
+        indexes = [models.Index(fields=["platform", "day"], name="usage_day_platform")]
         constraints = [
             models.UniqueConstraint(
                 fields=["day", "licence_id", "platform", "model"], name="usage_day_once"

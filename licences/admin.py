@@ -48,6 +48,7 @@ class LicenceAdmin(_Admin):
     search_help_text = _("Name, owner, note, or the ends of a key as logs show it: tk-abcde…wxyz")
     date_hierarchy = "created_at"
     show_full_result_count = False  # a second count over all rows, on every page
+    list_per_page = 50
     actions = ("revoke_selected", "enable_selected", "disable_selected")
     readonly_fields = (
         *("key", "state_badge", "created_at", "updated_at", "last_used_at"),

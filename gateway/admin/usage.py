@@ -1,6 +1,6 @@
 """The console's pages for usage: to be read and searched, never changed."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -14,15 +14,17 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from gateway.admin.large import LargePaginator, LooseValuesFilter
 from gateway.models import Outcome, UsageDay, UsageRecord
 from gateway.usage.prices import format_micros
 
 if TYPE_CHECKING:  # the class takes a parameter in its stubs only
     Admin = admin.ModelAdmin[Any]
     Records = QuerySet[UsageRecord]
+    Days = QuerySet[UsageDay]
 else:
     Admin = admin.ModelAdmin
-    Records = QuerySet
+    Records = Days = QuerySet
 
 GREY = "#6e7781"
 _COLOURS: dict[str, str] = {
@@ -59,6 +61,29 @@ class DatedRecords(Records):
         return periods
 
 
+class DatedDays(Days):
+    """Sums that know quickly which years, months or days they are of, in the same way."""
+
+    @override
+    def dates(  # type: ignore[override] # a list instead of a lazy query
+        self, field_name: str, kind: str, order: str = "ASC"
+    ) -> list[date]:
+        """The first days of the periods that have sums; `kind` is `year`, `month` or `day`."""
+        days = self.order_by("day").values_list("day", flat=True)
+        periods, day = [], days.first()
+        while day is not None:
+            if kind == "year":
+                begin, end = day.replace(month=1, day=1), day.replace(day.year + 1, 1, 1)
+            elif kind == "month":
+                begin = day.replace(day=1)
+                end = (begin + timedelta(days=31)).replace(day=1)
+            else:
+                begin, end = day, day + timedelta(days=1)
+            periods.append(begin)
+            day = days.filter(day__gte=end).first()
+        return periods
+
+
 def _period(moment: datetime, kind: str) -> tuple[datetime, datetime]:
     """The beginning of the period that this is in, and that of the next."""
     day = timezone.localtime(moment).replace(
@@ -80,6 +105,7 @@ class ReadOnlyAdmin(Admin):
     """Pages that nobody may change, not even a superuser: books are not corrected by hand."""
 
     show_full_result_count = False  # counting millions of rows takes longer than the page
+    paginator = LargePaginator
     list_per_page = 50
 
     @override
@@ -120,8 +146,8 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         *("first_byte", "latency", "request_id"),
     )
     list_display_links = ("at", "request_id")
-    list_filter = ("outcome", "platform", "stream", "measured")
-    search_fields = ("=request_id", "^licence_name", "^model", "^credential_name")
+    list_filter = ("outcome", ("platform", LooseValuesFilter), "stream", "measured")
+    search_fields = ("^licence_name", "^model", "^credential_name")
     search_help_text = _("A request's id, or how a licence, model or credential begins.")
     date_hierarchy = "at"
     fieldsets = (
@@ -157,7 +183,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A request's id is looked up in its index; searching all columns reads every row."""
+        """A request's id is looked up alone: beside it no index of the others would be used."""
         if (term := search_term.strip()).startswith(_REQUEST_ID):
             return queryset.filter(request_id=term), False
         return super().get_search_results(request, queryset, search_term)
@@ -219,10 +245,14 @@ class UsageDayAdmin(ReadOnlyAdmin):
         *("day", "licence", "platform", "model", "requests", "errors"),
         *("prompt_tokens", "completion_tokens", "cost"),
     )
-    list_filter = ("platform",)
+    list_filter = (("platform", LooseValuesFilter),)
     search_fields = ("^licence_name", "^model")
     search_help_text = _("How a licence or model begins.")
     date_hierarchy = "day"
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> DatedDays:
+        return DatedDays(UsageDay)
 
     @override
     def get_fields(self, request: HttpRequest, obj: UsageDay | None = None) -> Any:

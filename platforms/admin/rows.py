@@ -24,6 +24,8 @@ else:
 class SwitchAdmin(_Admin):
     """Rows that can be switched on and off, with an entry in the history."""
 
+    list_per_page = 50
+    show_full_result_count = False  # a second count over all rows, on every page
     actions: tuple[str, ...] = ("enable_selected", "disable_selected")
 
     @admin.action(description=_("Enable"), permissions=["change"])
