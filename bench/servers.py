@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -66,6 +67,21 @@ class Postgres:
         """`immediate`: as if its power had failed: nothing is written down, all clients are cut."""
         self._control("stop", "--wait", "--mode", mode)
 
+    def freeze(self) -> None:
+        """Halt all its processes: connections stand, and nothing answers any more."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on where they were."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def _pids(self) -> list[int]:
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
     def _control(self, *arguments: str) -> None:
         data = str(self.folder / "data")
         _run([program("pg_ctl"), "--silent", "--pgdata", data, *arguments], self.folder)
@@ -122,13 +138,19 @@ def database(server: str) -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def outage(postgres: Postgres, seconds: float) -> None:
-    """Stop it as a power failure would, for so long, and start it again."""
-    await asyncio.to_thread(postgres.stop, "immediate")
+async def outage(postgres: Postgres, seconds: float, *, frozen: bool = False) -> None:
+    """Stop it as a power failure would, for so long, and start it again; or only freeze it."""
+    if frozen:
+        postgres.freeze()
+    else:
+        await asyncio.to_thread(postgres.stop, "immediate")
     try:
         await asyncio.sleep(seconds)
     finally:
-        await asyncio.to_thread(postgres.start)
+        if frozen:
+            postgres.thaw()
+        else:
+            await asyncio.to_thread(postgres.start)
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

@@ -50,6 +50,7 @@ async def _main(arguments: argparse.Namespace) -> Result:
             clients=arguments.clients,
             kill_s=None,
             outage_s=arguments.database_stop,
+            frozen=arguments.freeze,
             weights=platform.WELL,
         )
     return await chaos(options)
@@ -67,8 +68,8 @@ def _table(result: Result) -> str:
     plays = ", ".join(f"{n:,} {play}" for play, n in result.upstream.plays.most_common())
     lines.append(f"  the platforms played: {plays}")
     for part, waits in result.waits.items():
-        figures = (f"{percentile(waits, share) * 1000:,.0f}" for share in (0.5, 0.99, 1.0))
-        lines.append(f"  ms to the whole answer, {part}: p50 {' p99 '.join(figures)}")
+        p50, p99, most = (f"{percentile(waits, share) * 1000:,.0f}" for share in (0.5, 0.99, 1.0))
+        lines.append(f"  ms to the whole answer, {part}: p50 {p50}, p99 {p99}, most {most}")
     lines += ["", *(claim.line() for claim in result.claims), ""]
     return "\n".join(lines)
 
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--postgres", default="", metavar="URL", help="a running server; default: one of its own")
     text = f"instead of kills: the database stopped for S seconds ({OUTAGE_S:.0f}) under load"
     add("--database-stop", type=float, nargs="?", const=OUTAGE_S, metavar="S", help=text)
+    add("--freeze", action="store_true", help="with it: frozen, so that nothing answers any more")
     add("--json", type=Path, metavar="FILE", help="write the result there too")
     return parser
 

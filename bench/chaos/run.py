@@ -53,6 +53,8 @@ class Options:
     """Between two kills; None: no process is killed."""
     outage_s: float = 0.0
     """The database is stopped for so long, in the middle. 0: it runs throughout."""
+    frozen: bool = False
+    """It is frozen and not stopped: connections stand, and nothing answers."""
     weights: dict[str, int] = field(default_factory=lambda: platform.WEIGHTS)
     postgres: str = ""
     """URL of a server that is running, where a database is made and dropped; "": one of its own."""
@@ -154,7 +156,7 @@ async def _stop_database(stage: _Stage) -> None:
     options = stage.options
     await asyncio.sleep((options.seconds - options.outage_s) / 2)
     began_s = time.monotonic() - stage.began_s
-    await servers.outage(stage.postgres, options.outage_s)
+    await servers.outage(stage.postgres, options.outage_s, frozen=options.frozen)
     stage.outage = began_s, time.monotonic() - stage.began_s
 
 
