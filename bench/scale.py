@@ -86,6 +86,7 @@ async def _of_machine(
     started_s = machine.start_s + await _ask(session, machine) / 1000
     found = [
         Figure("start of serve to the first answer", started_s, "s", START_BOUND_S),
+        Figure("processor time until then", process.cpu_s(), "s"),
         Figure("memory after the start", process.rss_mb(), "MiB"),
     ]
     bounds = {"nothing": None, "licence": STALL_BOUND_MS, "credential": STALL_BOUND_MS}
