@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.scale import CHOICE_BOUND_US, choices
+from bench.crowd import CHOICE_BOUND_US, choices
 from platforms.choice import Tier, faithful, tiers
 from platforms.routes import CredentialSpec, PlatformSpec, Timeouts
 

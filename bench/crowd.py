@@ -1,7 +1,7 @@
 """Ten thousand licences, two thousand credentials: how soon, how big, how steady?
 
-python -m bench.scale                both databases
-python -m bench.scale --database sqlite
+python -m bench.crowd                both databases
+python -m bench.crowd --database sqlite
 """
 
 import argparse
@@ -30,7 +30,7 @@ from platforms.routes import FREE, CredentialSpec, PlatformSpec, Route, Timeouts
 
 PLAN = {"licences": 10_000, "platforms": 200, "credentials": 2_000, "models": 5_000, "most": 200}
 DATABASES = ("sqlite", "postgres")
-_CHAT = Scenario("scale", "bench-7", 1)
+_CHAT = Scenario("crowd", "bench-7", 1)
 CHOICES, CHOICE_ROUNDS = 200, 100
 RELOADS = 5
 WATCH_S = 1.5  # a change is seen within half a second; then it is loaded
@@ -64,7 +64,7 @@ class Figure:
 async def measure(database: str) -> list[Figure]:
     """Start, memory and reloads over one of DATABASES. Raises NotInstalled, MachineFailed."""
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tokens-scale-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tokens-crowd-")))
         url = f"sqlite:///{folder}/tokens.sqlite3"
         if database == "postgres":
             url = stack.enter_context(servers.running_postgres()).url
@@ -181,7 +181,7 @@ async def _longest_ms(
 
 def main() -> int:
     """0: all bounds hold; 1: one does not, or it could not be measured."""
-    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.crowd", description=__doc__)
     add = parser.add_argument
     add("--database", action="append", choices=DATABASES, help="default: both; repeatable")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
