@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import math
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -63,6 +64,10 @@ class Figure:
 
 async def measure(database: str) -> list[Figure]:
     """Start, memory and reloads over one of DATABASES. Raises NotInstalled, MachineFailed."""
+    this = asyncio.current_task()
+    assert this is not None
+    # As Ctrl-C does: leave through every `finally`, so that no process stays behind.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tokens-crowd-")))
         url = f"sqlite:///{folder}/tokens.sqlite3"
@@ -180,7 +185,7 @@ async def _longest_ms(
 
 
 def main() -> int:
-    """0: all bounds hold; 1: one does not, or it could not be measured."""
+    """0: all bounds hold; 1: one does not, or it could not be measured; 130: stopped."""
     parser = argparse.ArgumentParser(prog="python -m bench.crowd", description=__doc__)
     add = parser.add_argument
     add("--database", action="append", choices=DATABASES, help="default: both; repeatable")
@@ -193,6 +198,8 @@ def main() -> int:
         except (servers.NotInstalled, MachineFailed, WrongAnswer) as error:
             sys.stderr.write(f"{error}\n")
             return 1
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            return 130
     if arguments.json:
         arguments.json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
     return 0 if all(figure.holds for figure in figures) else 1
