@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
 
-from gateway.admin.usage import GREY, ReadOnlyAdmin
+from gateway.admin.usage import GREY, Dated, ReadOnlyAdmin
 from gateway.media import operating
 from gateway.media.links import link
 from gateway.models import ENDED, MediaFile, MediaTask, TaskState
@@ -69,7 +69,7 @@ class MediaTaskAdmin(ReadOnlyAdmin):
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("files")
+        return Dated(MediaTask).prefetch_related("files")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Who may cancel and retry: nobody may change a task in another way."""

@@ -20,7 +20,7 @@ from gateway.usage.prices import format_micros
 
 if TYPE_CHECKING:  # the class takes a parameter in its stubs only
     Admin = admin.ModelAdmin[Any]
-    Records = QuerySet[UsageRecord]
+    Records = QuerySet[Any]
     Days = QuerySet[UsageDay]
 else:
     Admin = admin.ModelAdmin
@@ -39,11 +39,11 @@ _COLOURS: dict[str, str] = {
 _REQUEST_ID = "foaicmpl-"
 
 
-class DatedRecords(Records):
+class Dated(Records):
     """Records that know quickly which years, months or days they are of.
 
     Django's way works that out for every row: for a million of them 3.1 s on SQLite, in which it
-    takes the processor from the relay. Stepping along the index of `at` takes 7 ms (Nov 2026).
+    takes the processor from the relay. Stepping along the index takes 7 ms (Nov 2026).
     """
 
     # The admin's date drill-down passes the first two, and only goes through the result.
@@ -52,12 +52,12 @@ class DatedRecords(Records):
         self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None
     ) -> list[datetime]:
         """The beginnings of the periods that have records; `kind` is `year`, `month` or `day`."""
-        moments = self.order_by("at").values_list("at", flat=True)
+        moments = self.order_by(field_name).values_list(field_name, flat=True)
         periods, moment = [], moments.first()
         while moment is not None:
             begin, end = _period(moment, kind)
             periods.append(begin)
-            moment = moments.filter(at__gte=end).first()
+            moment = moments.filter(**{f"{field_name}__gte": end}).first()
         return periods
 
 
@@ -176,8 +176,8 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     )
 
     @override
-    def get_queryset(self, request: HttpRequest) -> DatedRecords:
-        return DatedRecords(UsageRecord)
+    def get_queryset(self, request: HttpRequest) -> Dated:
+        return Dated(UsageRecord)
 
     @override
     def get_search_results(

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy as _
@@ -12,7 +13,7 @@ from typing_extensions import override
 from platforms.admin.rows import ProxyAdmin, SwitchAdmin
 from platforms.dialect_table import DialectAdmin
 from platforms.forms import PlatformForm
-from platforms.models import AuthStyle, Credential, Platform
+from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS
 from platforms.probing import probe_and_note
 
@@ -65,8 +66,8 @@ class PlatformAdmin(DialectAdmin, ProxyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         annotated: QuerySet[Any] = rows.annotate(
-            credentials_on=Count("credentials", Q(credentials__enabled=True), distinct=True),
-            models_mapped=Count("model_mappings", distinct=True),
+            credentials_on=_count(Credential.objects.filter(enabled=True)),
+            models_mapped=_count(ModelMapping.objects.all()),
         )
         return annotated
 
@@ -143,3 +144,9 @@ class PlatformAdmin(DialectAdmin, ProxyAdmin):
             else:
                 for key in keys:
                     self.say_probe(request, str(key), probe_and_note(platform, key))
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    """How many of these rows a platform has; two joins at once would multiply them."""
+    own = rows.filter(platform=OuterRef("pk")).order_by().values("platform")
+    return Coalesce(Subquery(own.annotate(count=Count("pk")).values("count")), 0)

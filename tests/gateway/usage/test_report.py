@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from gateway.admin.usage import DatedRecords
+from gateway.admin.usage import Dated
 from gateway.models import Outcome, UsageDay, UsageRecord
 from gateway.usage import report, rows
 from tests.gateway.usage.records import record
@@ -206,7 +206,7 @@ def test_the_drill_down_finds_what_django_would(kind: Any, settings: Any) -> Non
     for number in range(60):
         saved_record(request_id=f"foaicmpl-{number}", at=begin + timedelta(hours=79 * number))
 
-    found = DatedRecords(UsageRecord).datetimes("at", kind)
+    found = Dated(UsageRecord).datetimes("at", kind)
 
     assert found == list(UsageRecord.objects.datetimes("at", kind))
 
