@@ -1,5 +1,9 @@
 """Health: alive, ready, and what is wrong when not."""
 
+from typing import Any
+
+import pytest
+
 from tests.gateway.conftest import Site
 
 
@@ -29,3 +33,14 @@ async def test_the_root_leads_to_the_console(site: Site) -> None:
     response = await site.client.get("/")
 
     assert (response.status_code, response.headers["location"]) == (302, "/admin/")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_load_balancers_ask_by_address_whatever_the_console_is_called(
+    site: Site, settings: Any, path: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["tokens.example.org"]
+    headers = {"Host": "10.0.0.2:8000"}
+
+    assert (await site.client.get(path, headers=headers)).status_code == 200
+    assert (await site.client.get("/admin/", headers=headers)).status_code == 400
