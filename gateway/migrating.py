@@ -22,11 +22,8 @@ def migrate() -> None:
     """
     try:
         with _alone():
-            if newer := _unknown():
-                raise CommandError(
-                    f"The database was migrated by a newer version of Tokens ({', '.join(newer)} "
-                    "is not known here). Start that version, or restore a backup of before."
-                )
+            if newer := _unknown(MigrationLoader(connection)):
+                raise CommandError(_newer(newer))
             call_command("migrate", interactive=False, verbosity=0)
     except DatabaseFailure as error:
         raise CommandError(
@@ -35,9 +32,37 @@ def migrate() -> None:
         ) from error
 
 
-def _unknown() -> list[str]:
+def check() -> None:
+    """That the database is of this version, for a process that must not migrate itself.
+
+    Code may have changed on disk since its parent migrated. Raises CommandError.
+    """
+    try:
+        loader = MigrationLoader(connection)
+    except DatabaseFailure as error:
+        raise CommandError(f"The database cannot be used: {error}. Check DATABASE_URL.") from error
+    applied = set(loader.applied_migrations or ())
+    missing = sorted(
+        f"{app} {name}" for app, name in loader.disk_migrations or () if (app, name) not in applied
+    )
+    if missing:
+        raise CommandError(
+            f"The database is older than this version of Tokens ({', '.join(missing)} was not "
+            "applied). Restart `manage.py serve` as a whole, which migrates; SIGHUP does not."
+        )
+    if newer := _unknown(loader):
+        raise CommandError(_newer(newer))
+
+
+def _newer(names: list[str]) -> str:
+    return (
+        f"The database was migrated by a newer version of Tokens ({', '.join(names)} "
+        "is not known here). Start that version, or restore a backup of before."
+    )
+
+
+def _unknown(loader: MigrationLoader) -> list[str]:
     """Migrations of ours that were applied and are not in this version."""
-    loader = MigrationLoader(connection)
     known = set(loader.disk_migrations or ())
     return sorted(
         f"{app} {name}"

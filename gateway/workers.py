@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ MOST_FAILURES = 3
 """So many workers in a row that did not become ready end it all."""
 PAUSE_S, MOST_PAUSE_S = 0.5, 10.0
 _LOOK_S = 0.2
-_SPARE_S = 20.0  # beyond the drain time, for booking and closing
+_SPARE_S = 20.0  # beyond draining, for booking and closing
 
 
 @dataclass(slots=True)
@@ -58,8 +58,18 @@ class Worker:
 class Parent:
     """Holds the socket and the workers until it is told to stop."""
 
-    def __init__(self, command: Sequence[str], listener: socket.socket, count: int) -> None:
-        """`command` starts a worker, given `--fd`, `--ready-fd` and `--alive-fd`."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        listener: socket.socket,
+        count: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`command` starts a worker, given `--fd`, `--ready-fd` and `--alive-fd`.
+
+        `environment`: without what `.env` says, so that a worker of later reads what it says then.
+        """
+        self._environment = environment
         self._command = list(command)
         self._listener = listener
         self._count = count
@@ -119,16 +129,41 @@ class Parent:
     def _roll(self, drain_s: float) -> None:
         """A new one for each, one after the other; the old one goes when the new one answers."""
         for old in list(self._workers):
-            new = self._started()
-            while not self._stopping and new.process.poll() is None and not new.is_ready:
-                time.sleep(_LOOK_S)
-                new.look()
-            if not new.is_ready:
-                logger.error("A new worker does not start; the old ones go on.")
-                self._end([new], drain_s)
+            if not (self._new_answers() and self._goes(old, drain_s)):
                 return
-            self._workers = [*(one for one in self._workers if one is not old), new]
-            self._end([old], drain_s)
+
+    def _new_answers(self) -> bool:
+        """Start another, and wait until it answers."""
+        new = self._started()
+        self._workers.append(new)  # ends with the others when a signal says so meanwhile
+        while not self._ready(new) and self._waits(new, new.began + START_S):
+            time.sleep(_LOOK_S)
+        if not new.is_ready and not self._stopping:
+            logger.error("A new worker does not start; the old ones go on.")
+            self._discard(new)
+        return new.is_ready and not self._stopping
+
+    def _goes(self, old: Worker, drain_s: float) -> bool:
+        """Drain one, and wait until it is gone."""
+        old.process.terminate()
+        give_up = time.monotonic() + _longest(drain_s)
+        while self._waits(old, give_up):
+            time.sleep(_LOOK_S)
+        if not self._stopping:
+            self._discard(old)
+        return not self._stopping
+
+    def _ready(self, worker: Worker) -> bool:
+        worker.look()
+        return worker.is_ready
+
+    def _waits(self, worker: Worker, give_up: float) -> bool:
+        """Whether it lives and there is time: a signal to stop all is more urgent."""
+        return not self._stopping and worker.process.poll() is None and time.monotonic() < give_up
+
+    def _discard(self, worker: Worker) -> None:
+        self._workers.remove(worker)
+        self._finish(worker, time.monotonic())
 
     def _started(self) -> Worker:
         ready, says_ready = os.pipe()
@@ -139,7 +174,10 @@ class Parent:
         try:
             # Of its own session: Ctrl+C reaches the parent alone, which drains them.
             process = subprocess.Popen(  # noqa: S603 # our own command
-                [sys.executable, *self._command, *told], pass_fds=ends, start_new_session=True
+                [sys.executable, *self._command, *told],
+                pass_fds=ends,
+                start_new_session=True,
+                env=self._environment,
             )
         finally:
             os.close(says_ready)
@@ -149,15 +187,23 @@ class Parent:
     def _end(self, workers: Sequence[Worker], drain_s: float) -> None:
         for worker in workers:
             worker.process.terminate()
-        give_up = time.monotonic() + drain_s + _SPARE_S
+        give_up = time.monotonic() + _longest(drain_s)
         for worker in workers:
-            try:
-                worker.process.wait(max(0.0, give_up - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                logger.error("Worker %s does not end; it is killed.", worker.process.pid)
-                worker.process.kill()
-                worker.process.wait()
-            worker.close()
+            self._finish(worker, give_up)
+
+    def _finish(self, worker: Worker, give_up: float) -> None:
+        try:
+            worker.process.wait(max(0.0, give_up - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            logger.error("Worker %s does not end; it is killed.", worker.process.pid)
+            worker.process.kill()
+            worker.process.wait()
+        worker.close()
+
+
+def _longest(drain_s: float) -> float:
+    """Calls get the drain time, media tasks that are being submitted the same once more."""
+    return 2 * drain_s + _SPARE_S
 
 
 def end_with_parent(alive: int) -> None:

@@ -4,6 +4,7 @@ Each setting is named in `.env.example` with what it does; `manage.py check` (ch
 is wrong with them. Django reads this module; gateway code reads `django.conf.settings`.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from tokens_site import data_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
+# Before .env is read into it: a worker that is started later reads that anew.
+TOKENS_ENVIRONMENT = dict(os.environ)
 if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from typing_extensions import override
 
-from gateway.migrating import migrate
+from gateway.migrating import check, migrate
 from gateway.server import Server, config
 from gateway.workers import READY, Parent, end_with_parent
 
@@ -53,7 +53,8 @@ class Command(BaseCommand):
                 return self._serve(listener)
             connections.close_all()
             command = [sys.argv[0], "serve"]
-            if not Parent(command, listener, workers).run(settings.TOKENS_DRAIN_S):
+            parent = Parent(command, listener, workers, settings.TOKENS_ENVIRONMENT)
+            if not parent.run(settings.TOKENS_DRAIN_S):
                 raise CommandError("The workers do not start; the lines above say why.")
 
     def _serve(self, listener: socket.socket) -> None:
@@ -65,6 +66,8 @@ class Command(BaseCommand):
     def _work(self, fd: int, ready: int, alive: int) -> None:
         """Answer on the parent's socket, until it says stop or is gone."""
         end_with_parent(alive)
+        check()
+        connections.close_all()
         server = Server(config(), on_start=lambda: os.write(ready, READY))
         server.run([socket.socket(fileno=fd)])
         if not server.started:
