@@ -52,6 +52,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 WATCH_S = 0.5  # a change in the admin acts within a second
+NEIGHBOUR_ROUNDS = 60  # after half a minute: one that was stopped before is forgotten by then
 REPORT_ROUNDS = 4  # a report of the pool every two seconds
 CLOSE_S = 5.0  # for calls that were cancelled at the end of the drain time
 FLUSH_S = 10.0  # for booking at the end; what is left is booked by the next process
@@ -313,6 +314,17 @@ class Gateway:
             else:
                 failing = False
                 heard.tell(self.pool)
+            if round == NEIGHBOUR_ROUNDS and not django_settings.REDIS_URL:
+                await self._look_for_neighbours()
+
+    async def _look_for_neighbours(self) -> None:
+        """Limits of several processes need Redis; `serve` cannot see those of other machines."""
+        with contextlib.suppress(DatabaseFailure):  # then nobody else can do anything either
+            if await self.in_database_thread(partial(sharing.others, self._reporter.process)):
+                logger.error(
+                    "Another gateway serves over this database. Without Redis each holds licences "
+                    "to their limits and budgets on its own: set REDIS_URL for all of them."
+                )
 
     def _refresh(self, news: News | None = None, report: dict[str, Any] | None = None) -> Heard:
         if news:

@@ -23,6 +23,8 @@ PROBE_S, MOST_PROBE_S = 30.0, 3600.0
 """When a credential that was put out of service is first tried again, and how seldom at most."""
 FRESH = timedelta(seconds=10)
 """Older reports are of processes that are gone."""
+BEATS = timedelta(seconds=15)
+"""Within which a process that lives has reported at least once."""
 _RESETS = timedelta(seconds=60)  # a process that was busy for so long has other troubles
 _KEPT = timedelta(minutes=5)
 RESET = (
@@ -134,6 +136,12 @@ def report(process: str, data: dict[str, Any]) -> None:
     PoolReport.objects.update_or_create(process=process, defaults={"at": now, "data": data})
     PoolReport.objects.filter(at__lt=now - _KEPT).delete()
     Cooldown.objects.filter(until__lt=now - _KEPT).delete()
+
+
+def others(process: str) -> int:
+    """How many other processes have reported within BEATS: they serve over this database too."""
+    alive = PoolReport.objects.filter(at__gt=timezone.now() - BEATS)
+    return alive.exclude(process=process).count()
 
 
 def _tell_cooled(news: News, now: datetime) -> None:

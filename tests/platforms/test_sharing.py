@@ -11,6 +11,7 @@ from platforms.models import Credential
 from platforms.news import News
 from platforms.pool import Pool
 from platforms.records import Cooldown, PoolReport
+from platforms.reporting import BEAT, Reporter
 from tests.make import make_credential, make_platform
 
 pytestmark = pytest.mark.django_db
@@ -173,3 +174,14 @@ def test_reports_of_dead_processes_and_old_rests_are_swept_out(key: Credential) 
 
     assert [row.process for row in PoolReport.objects.all()] == ["alive"]
     assert Cooldown.objects.count() == 0
+
+
+def test_who_else_serves_over_this_database_is_known_while_it_lives() -> None:
+    reporter = Reporter(Pool())
+    told = [reporter.report() for _ in range(2 * BEAT)]
+
+    assert [one is not None for one in told].count(True) == 2  # a beat now and then, of nothing
+    sharing.report("one", {})
+    assert (sharing.others("one"), sharing.others("two")) == (0, 1)
+    PoolReport.objects.update(at=timezone.now() - timedelta(seconds=20))
+    assert sharing.others("two") == 0
