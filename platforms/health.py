@@ -68,9 +68,9 @@ class Rest:
         """Count a failure; whether that has opened the breaker."""
         if began < self.since:
             return False
-        tried, self.trying = self.trying, False
+        self.trying = False
         self.failures += 1
-        if self.failures < FAILURES and not tried:
+        if self.failures < FAILURES:  # which a trial's is not: only success forgets them
             return False
         self.since = now
         self.half_open = True
@@ -79,9 +79,22 @@ class Rest:
         self.cooling_until = max(self.cooling_until, now + pause_s)
         return True
 
-    def begin(self) -> None:
-        """A call goes out; with a half-open breaker it is the trial, and the only one."""
-        self.trying = self.half_open
+    def succeeded(self, now: float, began: float) -> bool:
+        """The platform has answered; whether that ends the rest, so that nothing of it is kept.
+
+        A “slower” that came meanwhile, of another call or process, is of a later moment and stays.
+        """
+        if began < self.since:
+            return False
+        self.trying = self.half_open = False
+        self.failures = self.openings = 0
+        return self.cooling_until <= now
+
+    def begin(self) -> bool:
+        """A call goes out; whether it is a half-open breaker's trial, and the only one."""
+        is_trial = self.half_open and not self.trying
+        self.trying = self.trying or is_trial
+        return is_trial
 
 
 class Health:

@@ -27,7 +27,7 @@ _PLANS = 50  # kept per platform: callers choose groups
 class Use:
     """A credential at work for one call, from before it is sent until its last byte is read."""
 
-    __slots__ = ("_pool", "_rest", "began", "credential", "health", "key", "model", "platform_id")
+    __slots__ = ("_pool", "_trial", "began", "credential", "health", "key", "model", "platform_id")
 
     def __init__(self, pool: "Pool", route: Route, credential: CredentialSpec) -> None:
         self._pool = pool
@@ -38,9 +38,9 @@ class Use:
         self.health = pool.health(self.key)
         self.began = pool.clock()
         self.health.in_flight += 1
-        self._rest: Rest | None = self.health.rests.get(self.model)
-        if self._rest is not None:
-            self._rest.begin()
+        rest = self.health.rests.get(self.model)
+        self._trial: Rest | None = rest if rest is not None and rest.begin() else None
+        """What this call is the trial of: no other one may give its place away."""
 
     def __enter__(self) -> Self:
         return self
@@ -53,10 +53,9 @@ class Use:
         health, now = self.health, self._pool.clock()
         health.count(now, ok=True)
         rest = health.rests.get(self.model)
-        if rest is not None and self.began >= rest.since:
+        if rest is not None and rest.succeeded(now, self._since(rest)):
             del health.rests[self.model]
             self._pool.wake(self.platform_id)
-        self._rest = None
         if health.recovering:
             health.recovering = False
             self._pool.news.recovered.add(self.key)
@@ -66,7 +65,7 @@ class Use:
         now = self._pool.clock()
         self.health.count(now, ok=False)
         rest = self._rested()
-        until = rest.cool(now, self.began, seconds)
+        until = rest.cool(now, self._since(rest), seconds)
         if self.key > 0:
             self._pool.news.cooled[self.key, self.model] = until, reason
 
@@ -74,12 +73,12 @@ class Use:
         """The platform has failed on this call; the breaker counts."""
         now = self._pool.clock()
         self.health.count(now, ok=False)
-        self._rested().failed(now, self.began)
+        rest = self._rested()
+        rest.failed(now, self._since(rest))
 
     def disable(self, reason: str) -> None:
         """The account itself is refused: out of service, until a probe or the operator says so."""
         self.health.count(self._pool.clock(), ok=False)
-        self._rest = None
         if self.key > 0:  # a platform without keys has none to put out of service
             self.health.disabled = reason
             self._pool.news.disabled[self.key] = reason
@@ -87,10 +86,20 @@ class Use:
     def release(self) -> None:
         """It is over. A trial that came to no verdict leaves its place to another."""
         self.health.in_flight -= 1
-        if self._rest is not None and self._rest.trying:
-            self._rest.trying = False
-        self._rest = None
+        if self._trial is not None:
+            self._trial.trying = False
+            self._trial = None
         self._pool.wake(self.platform_id)
+
+    def _since(self, rest: Rest) -> float:
+        """From when on it knows how things are.
+
+        A trial is never out of date, whatever others have told meanwhile: nobody else ends it.
+        """
+        if self._trial is not rest:
+            return self.began
+        self._trial = None
+        return max(self.began, rest.since)
 
     def _rested(self) -> Rest:
         """The model's rest; while there are too many, those that are over are forgotten."""
@@ -100,7 +109,6 @@ class Use:
             over = [name for name, rest in rests.items() if rest.cooling_until <= now]
             for name in over or [next(iter(rests))]:
                 del rests[name]
-        self._rest = None
         return self.health.rest(self.model)
 
 
