@@ -7,6 +7,7 @@ database first, so that of many processes one asks.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -59,6 +60,8 @@ class Reviver:
             await self._tried(row)
         except DatabaseFailure as error:
             logger.warning("What a probe has shown cannot be kept: %s", error)
+        except Exception:  # whatever is odd about this one, the others are probed as ever
+            logger.exception("Credential %s (%s) cannot be probed", row.pk, row.name)
 
     async def _tried(self, row: Credential) -> None:
         try:
@@ -67,7 +70,7 @@ class Reviver:
             await self._run(partial(sharing.still_out, row.pk, str(error)))
             return
         try:
-            await reach(self._upstream, platform, key)
+            await self._knocked(platform, key)
         except Failure as failure:
             scrub(failure, key)
             reason = f"{failure.kind}: {failure.message}"
@@ -76,6 +79,16 @@ class Reviver:
         else:
             logger.warning("Credential %s (%s) is in service again.", row.pk, row.name)
             await self._run(partial(sharing.revive, row.pk))
+
+    async def _knocked(self, platform: PlatformSpec, key: CredentialSpec) -> None:
+        """Raises Failure, unless the key is a good one."""
+        try:
+            await reach(self._upstream, platform, key)
+        except Failure as failure:
+            if failure.kind != "not_found" or not platform.models_path:
+                raise
+            # It has no such list, whatever its row says: that tells nothing of the key.
+            await reach(self._upstream, replace(platform, models_path=""), key)
 
 
 async def reach(upstream: Upstream, platform: PlatformSpec, key: CredentialSpec) -> tuple[str, ...]:
