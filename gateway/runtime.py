@@ -287,7 +287,7 @@ class Gateway:
         """Count it, and show in the admin what a credential's last error was; written soon."""
         self.metrics.failed(platform, failure)
         if credential.id and VERDICTS[failure.kind].elsewhere:
-            self._notes[credential.id] = failure.message[:300]
+            self._notes[credential.id] = sharing.words(failure.message)
 
     def _load(self) -> Heard:
         self.catalogue.load()
@@ -327,12 +327,12 @@ class Gateway:
                 )
 
     def _refresh(self, news: News | None = None, report: dict[str, Any] | None = None) -> Heard:
+        self.catalogue.refresh()  # first: no news may stand in the way of the operator's word
+        self.register.refresh()
         if news:
             sharing.tell(news)
         if report is not None:
             sharing.report(self._reporter.process, report)
-        self.catalogue.refresh()
-        self.register.refresh()
         notes, self._notes = self._notes, {}
         for id, message in notes.items():
             # update(): a note is no change of the configuration, so no version is bumped.

@@ -42,7 +42,7 @@ class Reporter:
         wall = timezone.now().timestamp()
         ok, failed = health.last_hour(now)
         rests = {
-            model: [why, round(wall + rest.cooling_until - now, 1)]
+            model.replace("\x00", ""): [why, round(wall + rest.cooling_until - now, 1)]
             for model, rest in health.rests.items()
             if (why := rest.why(now)) is not None
         }

@@ -75,7 +75,7 @@ def tell(news: News) -> None:
         strikes = row.values_list("strikes", flat=True).first()
         if strikes is not None:  # another process was not faster
             row.update(
-                disabled_reason=reason[:300] or "-",
+                disabled_reason=words(reason) or "-",
                 disabled_at=now,
                 strikes=strikes + 1,
                 probe_at=now + probe_pause(strikes),
@@ -125,7 +125,7 @@ def still_out(key: int, reason: str) -> None:
         row.update(
             strikes=min(strikes + 1, 1000),
             probe_at=now + probe_pause(strikes),
-            last_error=reason[:300],
+            last_error=words(reason),
             last_error_at=now,
         )
 
@@ -144,6 +144,11 @@ def others(process: str) -> int:
     return alive.exclude(process=process).count()
 
 
+def words(text: str, most: int = 300) -> str:
+    """As a column holds it: PostgreSQL's texts know no NUL, and platforms say what they like."""
+    return text.replace("\x00", "")[:most]
+
+
 def _tell_cooled(news: News, now: datetime) -> None:
     there = set(
         Credential.objects.filter(pk__in={key for key, _model in news.cooled}).values_list(
@@ -153,11 +158,11 @@ def _tell_cooled(news: News, now: datetime) -> None:
     for (key, model), (seconds, reason) in sorted(news.cooled.items()):
         if key not in there:
             continue  # deleted meanwhile
-        until, model = now + timedelta(seconds=seconds), model[:200].replace("\x00", "")
+        until, model, reason = now + timedelta(seconds=seconds), words(model, 200), words(reason)
         row = Cooldown.objects.filter(credential_id=key, model=model)
-        if not row.update(until=Greatest(F("until"), until), reason=reason[:300]):
+        if not row.update(until=Greatest(F("until"), until), reason=reason):
             Cooldown.objects.bulk_create(
-                [Cooldown(credential_id=key, model=model, until=until, reason=reason[:300])],
+                [Cooldown(credential_id=key, model=model, until=until, reason=reason)],
                 ignore_conflicts=True,
             )
         later = Credential.objects.filter(pk=key).filter(
