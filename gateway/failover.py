@@ -78,8 +78,7 @@ class Attempts(Generic[C]):
     ) -> None:
         if self._use is not None:
             if isinstance(error, Failure):  # after it had begun to answer
-                told(self._use, error)
-                self._gateway.metrics.failed(self.leg.route.platform.slug, error)
+                self._noted(self._use, error)
             self._use.release()
         for reservation in self._held:
             await self._gateway.limiter.sheltered(reservation.settle())
@@ -124,11 +123,12 @@ class Attempts(Generic[C]):
                 self._use = use
                 return result
             verdict = VERDICTS[failure.kind]
-            self._counted += verdict.credential == "count"
-            if verdict.again == "never" or is_over() or not self._may_try_again():
+            counts = verdict.credential == "count"
+            self._counted += counts
+            if verdict.again == "never" or is_over() or not self._may_try_again(counts=counts):
                 raise failure
             tried.add(use.credential.id)
-            if verdict.credential == "count":
+            if counts:
                 longest = min(MOST_BACKOFF_S, BACKOFF_S * 2**self._counted)
                 await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 # no secret
 
@@ -149,16 +149,20 @@ class Attempts(Generic[C]):
             return await attempt(self.leg, credential)
         except BaseException as error:
             if isinstance(error, Failure):
-                scrub(error, credential)
-                self._gateway.note_failure(route.platform.slug, credential, error)
-                told(use, error)
-                tried["failure"] = error.kind
+                self._noted(use, error)
             await self._let_go(use)
             raise
         finally:
             took_s = time.monotonic() - began
             tried["ms"] = int(took_s * 1000)
             entry.upstream_s += took_s
+
+    def _noted(self, use: Use, failure: Failure) -> None:
+        """Tell the pool, the console and the entry what has become of the last attempt."""
+        scrub(failure, use.credential)
+        self._gateway.note_failure(self.leg.route.platform.slug, use.credential, failure)
+        told(use, failure)
+        self._entry.tries[-1]["failure"] = failure.kind
 
     async def _free(self, tried: set[int], failure: Failure | None) -> Use:
         """The next credential, at work already; waits for one, but not for long.
@@ -180,14 +184,10 @@ class Attempts(Generic[C]):
                     return use
                 use.release()
                 continue
-            pause = pool.pause(route, tried)
-            if pause is None and tried and failure is not None:
-                # All were tried. A “slower” may be waited for, a closed connection tried again.
-                verdict = VERDICTS[failure.kind]
-                if verdict.again != "same" and verdict.credential != "cool":
-                    raise failure
+            if tried and failure is not None and _may_meet_again(failure):
                 tried.clear()
-                pause = pool.pause(route)
+                continue
+            pause = pool.pause(route, tried)
             if pause is None:
                 raise failure or NoCredential(route.platform.slug)
             seconds, why = pause
@@ -203,12 +203,12 @@ class Attempts(Generic[C]):
             self._queue_s -= waited_s
             self._entry.waited_s += waited_s
 
-    def _may_try_again(self) -> bool:
+    def _may_try_again(self, *, counts: bool) -> bool:
         """Refusals cost the platform nothing and end with its last credential; failures count."""
         entry = self._entry
         if entry.retries is not None and entry.attempts > entry.retries:
             return False
-        return self._counted < self._gateway.settings.attempts
+        return not counts or self._counted < self._gateway.settings.attempts
 
     def _may_fall_back(self, error: Failure | PlatformError) -> bool:
         entry = self._entry
@@ -262,3 +262,9 @@ class Attempts(Generic[C]):
         use.release()
         while self._held and self._held[-1].is_of("credential"):
             await self._gateway.limiter.sheltered(self._held.pop().settle())
+
+
+def _may_meet_again(failure: Failure) -> bool:
+    """A credential told to go slower may be waited for, a closed connection tried again."""
+    verdict = VERDICTS[failure.kind]
+    return verdict.again == "same" or verdict.credential == "cool"

@@ -5,7 +5,8 @@ heard something (`touch`), and the timer looks at that when it fires (docs/decis
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -120,6 +121,16 @@ class Watch:
     def translated(self) -> "_Translation":
         """Turn a cancellation by this watch into ClientGone or Failure; others pass through."""
         return self._translation
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """The same around an attempt; after one that failed no platform is waited for."""
+        try:
+            with self._translation:
+                yield
+        except Failure:
+            self.expect_nothing()
+            raise
 
     @property
     def is_over(self) -> bool:

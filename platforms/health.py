@@ -19,6 +19,8 @@ OPEN_S, MOST_OPEN_S = 2.0, 60.0
 """The breaker's first pause and its longest; each failed trial doubles it."""
 COOL_S, MOST_COOL_S = 1.0, 60.0
 """The same for a platform that says “slower” and not for how long."""
+LEAST_COOL_S = 0.01
+"""The least for one that says “in no time”; each that follows doubles it, up to COOL_S."""
 MOST_RETRY_AFTER_S = 3600.0
 """A platform's own word is believed up to here; then it is asked again."""
 _HOUR = 60  # minutes
@@ -58,8 +60,11 @@ class Rest:
             self.rates += 1
             self.since = now
             self.trying = False
+        doubled = 2 ** min(max(self.rates - 1, 0), 10)
         if seconds is None:
-            seconds = min(COOL_S * 2 ** min(self.rates - 1, 10), MOST_COOL_S)
+            seconds = min(COOL_S * doubled, MOST_COOL_S)
+        else:  # “at once”, said again and again, is not believed for ever
+            seconds = max(seconds, min(LEAST_COOL_S * doubled, COOL_S))
         until = now + min(seconds, MOST_RETRY_AFTER_S)
         self.cooling_until = max(self.cooling_until, until)
         return self.cooling_until
