@@ -152,6 +152,13 @@ class Pool:
                 return found
         return None
 
+    def is_free(self, route: Route, credential: CredentialSpec) -> bool:
+        """Whether this one may carry a call of the route now."""
+        health = self.health(key_of(route.platform, credential))
+        most = credential.max_concurrency
+        is_full = most is not None and health.in_flight >= most
+        return not is_full and health.why(route.upstream_model, self.clock()) is None
+
     def take(self, route: Route, credential: CredentialSpec) -> Use:
         """Put it to work; `Use.release` must follow."""
         return Use(self, route, credential)
@@ -165,17 +172,22 @@ class Pool:
 
         0 where that cannot be told; None: there is none that could be.
         """
-        now, model = self.clock(), route.upstream_model
         best: tuple[float, Why] | None = None
         for tier in self._plan(route.platform, route.groups):
             for credential in tier.credentials:
                 if credential.id in tried:
                     continue
-                health = self.health(key_of(route.platform, credential))
-                seconds = health.free_in(model, now)
-                if math.isfinite(seconds) and (best is None or seconds < best[0]):
-                    best = seconds, health.why(model, now) or "full"
+                pause = self.pause_of(route, credential)
+                if pause is not None and (best is None or pause[0] < best[0]):
+                    best = pause
         return best
+
+    def pause_of(self, route: Route, credential: CredentialSpec) -> tuple[float, Why] | None:
+        """The same of one credential, in the route's plan or not."""
+        now, model = self.clock(), route.upstream_model
+        health = self.health(key_of(route.platform, credential))
+        seconds = health.free_in(model, now)
+        return (seconds, health.why(model, now) or "full") if math.isfinite(seconds) else None
 
     async def wait(self, platform_id: int, seconds: float) -> None:
         """Until something has changed for the better at this platform, or so long.

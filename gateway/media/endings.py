@@ -117,6 +117,18 @@ def unknown(task: MediaTask, failure: Failure) -> ApiError:
     )
 
 
+def lost() -> ApiError:
+    """A submit whose worker was gone before it had an answer."""
+    return ApiError(
+        502,
+        "The gateway stopped while this was being submitted, so it is not known whether the "
+        "platform has begun. It is not submitted again, because it may be billed; order it "
+        "anew if it is still wanted.",
+        type="server_error",
+        code="submit_outcome_unknown",
+    )
+
+
 def late(task: MediaTask) -> ApiError:
     """The error of a task whose time is over."""
     minutes = (task.deadline_at - task.created_at) / timedelta(minutes=1)

@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -89,9 +89,10 @@ class Steps:
         state = TaskState.QUEUED
         own = (await self._pinned(task))[1] if task.remixed_from else None
         tried: set[int] = set()
-        for _attempt in range(settings.TOKENS_ATTEMPTS):
-            credential = own or pool.choose(route, tried=tried)
-            if credential is None:
+        counted = 0  # refusals cost nothing and end with the last credential
+        while counted < settings.TOKENS_ATTEMPTS:
+            credential = pool.choose(route, tried=tried) if own is None else own
+            if credential is None or not pool.is_free(route, credential):
                 break
             tried.add(credential.id)
             said = {
@@ -115,23 +116,27 @@ class Steps:
                     attempts.told(use, failure)
                     if not surely_refused(failure):
                         return await self._endings.fail(task, endings.unknown(task, failure))
-                    if own is not None or VERDICTS[failure.kind].again == "never":
+                    verdict = VERDICTS[failure.kind]
+                    counted += verdict.credential == "count"
+                    if own is not None or verdict.again == "never":
                         break
                 else:
                     use.succeeded()
                     return await self._ordered(task, route.platform, credential, progress, drafts)
         if last is None:
-            return await self._wait_for_credential(task, route)
-        await self._put_off(task, last)
+            return await self._wait_for_credential(task, route, own)
+        await self._put_off(task, route, last)
 
-    async def _wait_for_credential(self, task: MediaTask, route: Route) -> None:
+    async def _wait_for_credential(
+        self, task: MediaTask, route: Route, own: CredentialSpec | None
+    ) -> None:
         """All rest: looked at again when the first may be free. Raises NoCredential, AllResting."""
-        pause = self._tools.pool.pause(route)
+        pool = self._tools.pool
+        pause = pool.pause(route) if own is None else pool.pause_of(route, own)
         if pause is None:
             raise NoCredential(route.platform.slug)
         seconds, why = pause
-        waited_s = (timezone.now() - task.created_at).total_seconds()
-        if task.blocking and waited_s + seconds > settings.TOKENS_QUEUE_S:
+        if not _may_wait(task, seconds):
             raise AllResting(route.platform.slug, seconds, why)
         wait_s = max(seconds, LOOK_S if task.blocking else settings.TOKENS_POLL_S / 5)
         await self._release(task, TaskState.QUEUED, wait_s)
@@ -246,22 +251,20 @@ class Steps:
 
     async def _lost(self, task: MediaTask) -> None:
         """A submit without a worker: whether the platform has it cannot be known."""
-        error = ApiError(
-            502,
-            "The gateway stopped while this was being submitted, so it is not known whether the "
-            "platform has begun. It is not submitted again, because it may be billed; order it "
-            "anew if it is still wanted.",
-            type="server_error",
-            code="submit_outcome_unknown",
-        )
-        await self._endings.fail(task, error)
+        await self._endings.fail(task, endings.lost())
 
-    async def _put_off(self, task: MediaTask, failure: Failure) -> None:
-        """Surely refused: a task that nobody waits for tries again later, if that may help."""
+    async def _put_off(self, task: MediaTask, route: Route, failure: Failure) -> None:
+        """Surely refused: tries again later, if that may help and nobody waits for too long."""
+        pause = self._tools.pool.pause(route) if failure.kind == "rate" else None
+        if pause is not None:
+            failure.retry_after_s = pause[0]  # of the first that is free, not of the last asked
         patient = failure.kind in ("rate", "overloaded") or failure.unsent
-        if not patient or task.blocking or task.failures + 1 >= MOST_FAILURES:
+        if task.blocking:
+            patient = pause is not None and _may_wait(task, pause[0])
+        if not patient or task.failures + 1 >= MOST_FAILURES:
             return await self._endings.fail(task, explain(failure), refused=True)
-        wait_s = max(failure.retry_after_s or 0.0, _backoff_s(task.failures))
+        least_s = LOOK_S if task.blocking else _backoff_s(task.failures)
+        wait_s = max(failure.retry_after_s or 0.0, least_s)
         said = {"state": TaskState.QUEUED, "submitted_at": None, "failures": task.failures + 1}
         await self._release(task, TaskState.SUBMITTING, wait_s, **said)
 
@@ -269,7 +272,7 @@ class Steps:
         self, task: MediaTask, source: TaskState, wait_s: float, /, **said: Any
     ) -> None:
         """Give the lease back; the task is due again in `wait_s` seconds."""
-        due = min(_in(wait_s), task.deadline_at)
+        due = min(timezone.now() + timedelta(seconds=wait_s), task.deadline_at)
         await self._database(tasks.move, task, source, due_at=due, lease_until=None, **said)
 
     async def _failed_there(self, task: MediaTask, progress: Progress) -> None:
@@ -305,9 +308,11 @@ def _percent(task: MediaTask, progress: Progress) -> int:
     return max(task.progress, min(percent or 0, 99))
 
 
+def _may_wait(task: MediaTask, seconds: float) -> bool:
+    """Somebody is waiting for a blocking one."""
+    waited_s = (timezone.now() - task.created_at).total_seconds()
+    return not task.blocking or waited_s + seconds <= settings.TOKENS_QUEUE_S
+
+
 def _backoff_s(failures: int) -> float:
     return float(min(60.0, settings.TOKENS_POLL_S * 2 ** min(failures, 6)))
-
-
-def _in(seconds: float) -> datetime:
-    return timezone.now() + timedelta(seconds=seconds)

@@ -120,10 +120,12 @@ async def test_a_key_is_forgotten_after_a_day(site: Site) -> None:
     [(429, 2), (404, 2), (400, 2), (500, 1)],
 )
 async def test_what_was_surely_refused_may_be_tried_again_and_nothing_else(
-    site: Site, status: int, calls: int
+    site: Site, settings: Any, status: int, calls: int
 ) -> None:
     site.upstream.default = answer({"error": {"message": "no"}}, status)
+    settings.TOKENS_QUEUE_S = 0.0  # told at once that the key rests
     refused = await make(site)
+    settings.TOKENS_QUEUE_S = 5.0
     site.upstream.default = images(png())
 
     again = await make(site)
