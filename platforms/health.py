@@ -107,7 +107,7 @@ class Health:
 
     __slots__ = (
         *("_minutes", "disabled", "full_until", "in_flight"),
-        *("recovering", "reset_at", "rests"),
+        *("recovering", "reset_at", "rests", "well_since"),
     )
 
     def __init__(self) -> None:
@@ -120,6 +120,8 @@ class Health:
         """Its own limits are reached until then."""
         self.reset_at: object = None
         """The operator's last “enable now” that was obeyed."""
+        self.well_since = 0.0
+        """When that was: a refusal of a call that began before says nothing any more."""
         self.rests: dict[str, Rest] = {}
         self._minutes: deque[list[int]] = deque(maxlen=_HOUR)
 

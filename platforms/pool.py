@@ -79,6 +79,8 @@ class Use:
     def disable(self, reason: str) -> None:
         """The account itself is refused: out of service, until a probe or the operator says so."""
         self.health.count(self._pool.clock(), ok=False)
+        if self.began < self.health.well_since:
+            return  # a refusal of before, perhaps of another secret
         if self.key > 0:  # a platform without keys has none to put out of service
             self.health.disabled = reason
             self._pool.news.disabled[self.key] = reason
@@ -260,7 +262,7 @@ class Pool:
         """The operator says that it is well; obeyed once for each moment `at`."""
         health = self.health(key)
         if health.reset_at != at and key not in self.news.disabled:
-            health.reset_at = at
+            health.reset_at, health.well_since = at, self.clock()
             health.rests.clear()
             health.full_until = 0.0
             if health.disabled:

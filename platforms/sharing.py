@@ -46,19 +46,20 @@ class Heard:
 
     def tell(self, pool: Pool) -> None:
         """Let the pool know. On the event loop."""
-        for key, model, seconds in self.cooled:
-            pool.others_cooled(key, model, seconds)
         for key, at in self.resets:
             pool.reset(key, at)
+        for key, model, seconds in self.cooled:  # after them: what the database knows still, holds
+            pool.others_cooled(key, model, seconds)
         pool.others_disabled(self.disabled)
 
 
 def heard() -> Heard:
     """Read what all processes know: two small queries."""
     now = timezone.now()
-    cooled = Cooldown.objects.filter(until__gt=now).values_list("credential_id", "model", "until")
     rows = Credential.objects.filter(~Q(disabled_reason="") | Q(reset_at__gt=now - _RESETS))
     out = list(rows.order_by().values_list("pk", "disabled_reason", "reset_at"))
+    # After them: a reset that comes in between has removed them.
+    cooled = Cooldown.objects.filter(until__gt=now).values_list("credential_id", "model", "until")
     return Heard(
         tuple((key, model, (until - now).total_seconds()) for key, model, until in cooled),
         {key: reason for key, reason, _reset in out if reason},

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from platforms import sharing
@@ -185,3 +186,35 @@ def test_who_else_serves_over_this_database_is_known_while_it_lives() -> None:
     assert (sharing.others("one"), sharing.others("two")) == (0, 1)
     PoolReport.objects.update(at=timezone.now() - timedelta(seconds=20))
     assert sharing.others("two") == 0
+
+
+def test_a_probe_that_went_well_leaves_a_models_rest(key: Credential) -> None:
+    pool = Pool()
+    sharing.tell(News(cooled={(key.pk, "m"): (60.0, "slower")}, disabled={key.pk: "quota: empty"}))
+    sharing.heard().tell(pool)
+
+    sharing.revive(key.pk)
+    sharing.heard().tell(pool)
+
+    assert pool.health(key.pk).why("m", pool.clock()) == "rate"
+    assert pool.health(key.pk).why("other", pool.clock()) is None
+
+
+def test_a_reset_that_comes_while_news_are_read_is_not_undone(key: Credential) -> None:
+    pool = Pool()
+    sharing.tell(News(cooled={(key.pk, "m"): (60.0, "slower")}))
+    sharing.heard().tell(pool)
+    done: list[int] = []
+
+    def reset_after_the_first(execute: Any, *args: Any) -> Any:
+        result = execute(*args)
+        if not done:
+            done.append(1)
+            sharing.reset([key.pk])
+        return result
+
+    with connection.execute_wrapper(reset_after_the_first):
+        sharing.heard().tell(pool)
+    sharing.heard().tell(pool)
+
+    assert pool.health(key.pk).why("m", pool.clock()) is None

@@ -118,3 +118,20 @@ def test_an_answer_does_not_shorten_a_rest_that_was_asked_for_after_it_began(
     assert pool.pause(where) == (30, "rate")
     for use in (late, answered):
         use.release()
+
+
+def test_a_refusal_of_before_the_operators_word_changes_nothing(pool: Pool, clock: Clock) -> None:
+    where = route(spec(1))
+    [key] = where.platform.credentials
+    old = pool.take(where, key)
+    clock.now += 1
+    pool.reset(1, "now")
+    clock.now += 1
+
+    with old:
+        old.disable("key: refused")
+    assert pool.choose(where) is key
+    with pool.take(where, key) as use:
+        use.disable("key: refused")
+
+    assert pool.choose(where) is None
