@@ -71,6 +71,7 @@ class Limiter:
         self._is_down = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._seeds: dict[str, asyncio.Task[None]] = {}
+        self._seeded_at: dict[str, float] = {}
         self.failures = 0
         """How often the counters could not be reached, for metrics."""
 
@@ -96,6 +97,7 @@ class Limiter:
         give_up = self._clock() + self._policy.wait_s
         seeds = 0
         while True:
+            asked_at = self._clock()
             try:
                 answer = await self._asked(ask)
             except CountersDown as error:
@@ -108,7 +110,9 @@ class Limiter:
                 try:
                     if seeds > _SEEDS:
                         raise CountersDown("What it has spent is forgotten again and again.")
-                    await self._seed(answer.bucket)
+                    # Unless somebody else has told them since they were asked.
+                    if self._seeded_at.get(answer.bucket.key, -1.0) < asked_at:
+                        await self._seed(answer.bucket)
                 except CountersDown as error:
                     return self._without(ask, error)
             elif answer.what == "reserved" and self._clock() < give_up:
@@ -250,6 +254,7 @@ class Limiter:
         except Exception as error:
             raise CountersDown(f"What was spent cannot be read: {error}") from error
         await self._counted(self._counters.seed(bucket, found[licence]))
+        self._seeded_at[bucket.key] = self._clock()
 
     def _without(self, ask: Ask, error: CountersDown) -> Reservation:
         """The operator's word on what happens without counters."""

@@ -271,8 +271,9 @@ async def test_a_licence_can_ask_what_is_left_and_that_counts_as_nothing(site: S
         for path in ("/acme/v1/licence", "/v1/licence")
     ]
 
-    assert answers[0] == answers[1]
     told = answers[0]
+    assert answers[1].keys() == told.keys()
+    assert answers[1]["budgets"] == told["budgets"]
     assert (told["object"], told["name"], told["expires_at"]) == ("licence", "ada", None)
     limits = {(one["limit"], one["models"]): (one["most"], one["left"]) for one in told["limits"]}
     assert limits == {
