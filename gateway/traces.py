@@ -57,7 +57,8 @@ class Traces:
         if not os.environ.get("OTEL_SERVICE_NAME"):
             told["service.name"] = "tokens"
         self._provider = TracerProvider(resource=Resource.create(told), shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._exporter = OTLPSpanExporter()
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("tokens", settings.TOKENS_VERSION)
         self._parents = TraceContextTextMapPropagator()
         self._catalogue = catalogue
@@ -91,6 +92,9 @@ class Traces:
         thread = threading.Thread(target=self._provider.shutdown, daemon=True)
         thread.start()
         await asyncio.to_thread(thread.join, CLOSE_S)
+        if thread.is_alive():
+            # It would try again and again for half a minute: what it has in hand is its last.
+            self._exporter.shutdown()
 
     def _attempt(
         self,
