@@ -71,6 +71,10 @@ class UsageRecord(models.Model):
         verbose_name = _("usage record")
         verbose_name_plural = _("usage records")
         ordering = ["-at"]
+        permissions = [
+            ("watch_live", "Can watch requests as they happen"),
+            ("use_playground", "Can use the playground"),
+        ]
         indexes = [
             models.Index(fields=["at"], name="usage_at"),
             models.Index(fields=["licence_id", "at"], name="usage_licence_at"),

@@ -27,7 +27,7 @@ from licences.models import Licence
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Licence]
 else:
-    _Admin = admin.ModelAdmin  # cannot be subscripted at run time
+    from unfold.admin import ModelAdmin as _Admin  # cannot be subscripted at run time
 
 _REACH = ("platforms", "model_patterns", "networks")
 _RATES = ("rpm", "tpm", "concurrency", "model_limits")

@@ -17,7 +17,7 @@ from platforms.models import ModelMapping, Platform
 if TYPE_CHECKING:  # the class takes a parameter in its stubs only
     _Admin = admin.ModelAdmin[Any]
 else:
-    _Admin = admin.ModelAdmin
+    from unfold.admin import ModelAdmin as _Admin  # cannot be subscripted at run time
 
 MEANINGS: Mapping[str, str | Promise] = {
     "max_tokens_field": _(

@@ -1,11 +1,19 @@
 """Django's middleware, where the gateway's paths need another."""
 
 import re
+import zoneinfo
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import Any
 
-from django.http import HttpRequest, HttpResponsePermanentRedirect
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
+from django.utils import timezone
+from django.utils.decorators import sync_and_async_middleware
 from typing_extensions import override
 
+_CONSOLE = "/admin/"
 _OPEN = re.compile(r"/(?:(?:[^/]+/)?v1(?:/|$)|media/|(?:healthz|readyz|metrics)$)")
 
 
@@ -22,3 +30,35 @@ class ConsoleMiddleware(CommonMiddleware):
         if _OPEN.match(request.path_info):
             return None
         return super().process_request(request)
+
+
+@sync_and_async_middleware
+def operators_zone(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Shows the console's times in the zone of the browser, which console.js puts into a cookie.
+
+    Without one, or with one that nobody knows: in TOKENS_TIME_ZONE. The API is passed by. Both
+    sync and async, so that no view costs a change of threads for it.
+    """
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponse:
+            with timezone.override(_zone(request)):
+                found: HttpResponse = await get_response(request)
+            return found
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        with timezone.override(_zone(request)):
+            found: HttpResponse = get_response(request)
+        return found
+
+    return answer
+
+
+def _zone(request: HttpRequest) -> tzinfo:
+    name = request.COOKIES.get("tokens_zone", "") if request.path_info.startswith(_CONSOLE) else ""
+    try:
+        return zoneinfo.ZoneInfo(name) if name else timezone.get_default_timezone()
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return timezone.get_default_timezone()

@@ -13,6 +13,7 @@ import environ
 from django.utils.translation import gettext_lazy as _
 
 from tokens_site import data_folder
+from tokens_site.console import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
@@ -67,6 +68,8 @@ INSTALLED_APPS = [
     # Serves `runserver`, and must stand before staticfiles for that. Only there: it loads Twisted,
     # which would be a fifth of the server's memory.
     *(["daphne"] if sys.argv[1:2] == ["runserver"] else []),
+    "unfold",  # before the admin, whose templates it replaces
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -86,6 +89,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "tokens_site.middleware.operators_zone",
     "tokens_site.middleware.ConsoleMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

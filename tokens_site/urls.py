@@ -8,9 +8,7 @@ from django.views.generic import RedirectView
 from tokens_site import health
 from tokens_site.metrics import metrics
 
-admin.site.site_header = admin.site.site_title = "Tokens"
-admin.site.index_title = _("Console")
-admin.site.site_url = None  # there is no other page to view
+admin.site.index_title = _("Dashboard")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -18,6 +16,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", metrics),
+    path("admin/", include("gateway.console.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("gateway.urls")),

@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # the class takes a parameter in its stubs only
     Records = QuerySet[Any]
     Days = QuerySet[UsageDay]
 else:
-    Admin = admin.ModelAdmin
+    from unfold.admin import ModelAdmin as Admin
+
     Records = Days = QuerySet
 
 GREY = "#6e7781"

@@ -20,7 +20,7 @@ from platforms.probing import probe_and_note
 if TYPE_CHECKING:  # the classes take parameters in their stubs only
     _Inline = admin.TabularInline[Any, Platform]
 else:
-    _Inline = admin.TabularInline
+    from unfold.admin import TabularInline as _Inline
 
 
 class CredentialInline(_Inline):

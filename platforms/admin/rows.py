@@ -18,7 +18,7 @@ from platforms.probing_message import probe_message
 if TYPE_CHECKING:  # the classes take parameters in their stubs only
     _Admin = admin.ModelAdmin[Any]
 else:
-    _Admin = admin.ModelAdmin
+    from unfold.admin import ModelAdmin as _Admin  # cannot be subscripted at run time
 
 
 class SwitchAdmin(_Admin):

@@ -1,6 +1,6 @@
-"""The admin alone, so that these tests stand without the gateway."""
+"""The admin with the console's pages, which its navigation links, and nothing of the API."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [path("admin/", include("gateway.console.urls")), path("admin/", admin.site.urls)]

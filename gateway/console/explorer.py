@@ -1,0 +1,12 @@
+"""Usage explorer."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from gateway.console.pages import for_staff, page
+
+
+@for_staff("gateway.view_usageday")
+def show(request: HttpRequest) -> HttpResponse:
+    """The page."""
+    return page(request, "explorer.html", _("Usage explorer"))

@@ -1,0 +1,13 @@
+"""Paths of the console's own pages, all below /admin/."""
+
+from django.urls import path
+
+from gateway.console import explorer, first_steps, live, playground
+
+app_name = "console"
+urlpatterns = [
+    path("first-steps/", first_steps.show, name="first_steps"),
+    path("live/", live.show, name="live"),
+    path("playground/", playground.show, name="playground"),
+    path("explorer/", explorer.show, name="explorer"),
+]
