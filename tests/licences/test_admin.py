@@ -20,7 +20,6 @@ from tests.licences.people import PEPPER, ada, bob
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.urls("tests.licences.urls"),
     pytest.mark.usefixtures("platforms"),
 ]
 LIST = "/admin/licences/licence/"

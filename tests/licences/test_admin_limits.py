@@ -14,7 +14,6 @@ from tests.licences.test_command_limits import spend
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.urls("tests.licences.urls"),
     pytest.mark.usefixtures("platforms"),
 ]
 LIMITS = {

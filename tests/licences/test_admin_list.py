@@ -12,7 +12,6 @@ from tests.licences.people import ada, bob
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.urls("tests.licences.urls"),
     pytest.mark.usefixtures("platforms"),
 ]
 LIST = "/admin/licences/licence/"

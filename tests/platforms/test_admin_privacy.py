@@ -21,7 +21,7 @@ PROXY = f"http://user:{MARKER}@proxy.example:3128"
 
 def staff(may: str) -> Client:
     """Staff with all permissions that begin with this word."""
-    user = User.objects.create(username=may, is_staff=True)
+    user = User.objects.create(username=may or "all", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith=may))
     client = Client()
     client.force_login(user)
