@@ -94,7 +94,7 @@ class Traces:
         await asyncio.to_thread(thread.join, CLOSE_S)
         if thread.is_alive():
             # It would try again and again for half a minute: what it has in hand is its last.
-            self._exporter.shutdown()
+            self._exporter.shutdown()  # type: ignore[no-untyped-call] # as OpenTelemetry has it
 
     def _attempt(
         self,

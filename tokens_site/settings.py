@@ -68,7 +68,12 @@ INSTALLED_APPS = [
     # Serves `runserver`, and must stand before staticfiles for that. Only there: it loads Twisted,
     # which would be a fifth of the server's memory.
     *(["daphne"] if sys.argv[1:2] == ["runserver"] else []),
-    "unfold",  # before the admin, whose templates it replaces
+    # Before the theme, and that before the admin: each replaces templates of those after it.
+    "licences",
+    "platforms",
+    "gateway",
+    "tokens_site",
+    "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -79,10 +84,6 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "adrf",
-    "licences",
-    "platforms",
-    "gateway",
-    "tokens_site",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
