@@ -92,6 +92,7 @@ NAVIGATION = [
         _("Administration"),
         _item(_("People"), "group", "admin:auth_user_changelist", "auth.view_user"),
         _item(_("Roles"), "badge", "admin:auth_group_changelist", "auth.view_group"),
+        {"title": _("API reference"), "icon": "api", "link": reverse_lazy("docs")},
     ),
 ]
 

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "adrf",
+    "drf_spectacular_sidecar",  # Swagger UI, for /docs/
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
+from gateway.reference import views as reference
 from tokens_site import health
 from tokens_site.metrics import metrics
 
@@ -18,6 +19,8 @@ urlpatterns = [
     path("metrics", metrics),
     path("admin/", include("gateway.console.urls")),
     path("admin/", admin.site.urls),
+    path("openapi.json", reference.openapi, name="openapi"),
+    path("docs/", reference.docs, name="docs"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("gateway.urls")),
 ]
