@@ -8,7 +8,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format bench requirements clean
+.PHONY: run test check format messages bench requirements clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python manage.py setup --url http://$(HOST):$(PORT)
@@ -28,6 +28,9 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.translations
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench $(ARGS)
