@@ -8,7 +8,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format messages bench requirements clean
+.PHONY: run test check format messages screenshots bench requirements clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python manage.py setup --url http://$(HOST):$(PORT)
@@ -31,6 +31,9 @@ format: $(VENV)/.installed-dev
 
 messages: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.translations
+
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench $(ARGS)
