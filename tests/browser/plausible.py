@@ -108,7 +108,7 @@ def _record(
     quiet = 0.5 + 0.5 * math.cos((at.hour - 14) / 24 * 2 * math.pi)
     if chance.random() > 0.25 + quiet:
         at = at.replace(hour=9 + int(chance.random() * 8))
-        at = min(at, now)
+        at = at if at < now else at - timedelta(days=1)
     platform = chance.choices(platforms, [5, 4, 3, 1])[0]
     licence = chance.choices(licences, [6, 5, 3, 3, 2, 1])[0]
     models = PLATFORMS[platform.slug][1]
