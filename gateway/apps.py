@@ -14,11 +14,18 @@ class GatewayConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Tell the two apps below, which do not know each other, what each needs of the rest."""
+        from gateway.console import licence_panels
         from gateway.probe import probe
         from licences.forms import platform_choices
+        from licences.panels import panels
         from platforms import probing
 
         platform_choices.register(_platforms)
+        panels.register(
+            usage=licence_panels.usage,
+            usages_of=licence_panels.usages_of,
+            reaches=licence_panels.reaches,
+        )
         probing.use(probe)
 
 

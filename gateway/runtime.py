@@ -207,6 +207,11 @@ class Gateway:
             return cls._current
 
     @classmethod
+    def running(cls) -> "Gateway | None":
+        """This process's gateway, if it is there already: nothing is started."""
+        return cls._current
+
+    @classmethod
     def use(cls, gateway: "Gateway | None") -> None:
         """Make this one the process's; tests bring their own."""
         cls._current = gateway

@@ -1,8 +1,8 @@
-"""Forms of the admin: a licence's lists as lines, its money as people write it, and a rotation."""
+"""Forms of the admin: a licence's lists as lines, its money as people write it; its verbs."""
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import MAXYEAR, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,15 +10,19 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db.models import Field
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.text import capfirst, format_lazy
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, ngettext
 from typing_extensions import override
+from unfold import widgets
 
 from licences.models import Licence
 from licences.money import MICROS, from_micros
 from licences.validators import validate_model_limits
 
 Choices = list[tuple[str, str]]
+_UNTIL = "until"  # instead of a number of days
 
 
 class PlatformChoices:
@@ -75,6 +79,8 @@ class LinesField(forms.Field):
 class AmountField(forms.DecimalField):
     """Money in units of the currency, kept as an integer of a millionth of it."""
 
+    widget = widgets.UnfoldAdminDecimalFieldWidget
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=0, max_digits=15, decimal_places=6, **kwargs)
 
@@ -102,6 +108,8 @@ class ModelLimitsField(forms.JSONField):
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, dict):
             return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+        if value is None:  # of a licence that is not there yet
+            return ""
         return super().prepare_value(value)
 
     @override
@@ -130,19 +138,23 @@ def _texts(name: str) -> dict[str, Any]:
 def _lines(name: str, example: str) -> LinesField:
     texts = _texts(name)
     texts["help_text"] = format_lazy("{} {}", texts["help_text"], _("One per line."))
-    return LinesField(widget=forms.Textarea(attrs={"rows": 4, "placeholder": example}), **texts)
+    return LinesField(
+        widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 4, "placeholder": example}), **texts
+    )
 
 
 class LicenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """What an operator may set of a licence."""
 
     platforms: forms.Field = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple, **_texts("platforms")
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget, **_texts("platforms")
     )
     model_patterns = _lines("model_patterns", "gpt-4o\nclaude-*")
     networks = _lines("networks", "10.0.0.0/8\n203.0.113.7")
     model_limits = ModelLimitsField(
-        widget=forms.Textarea(attrs={"rows": 4, "placeholder": '{"gpt-5*": {"rpm": 10}}'}),
+        widget=widgets.UnfoldAdminTextareaWidget(
+            attrs={"rows": 4, "placeholder": '{"gpt-5*": {"rpm": 10}}'}
+        ),
         **_texts("model_limits"),
     )
     budget_total_micros = AmountField(**_texts("budget_total_micros"))
@@ -157,6 +169,7 @@ class LicenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             *("rpm", "tpm", "concurrency", "model_limits"),
             *("budget_total_micros", "budget_day_micros", "budget_month_micros"),
         )
+        widgets = {"note": widgets.UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -199,3 +212,64 @@ class RotateForm(forms.Form):
     def overlap(self) -> timedelta:
         """The choice, once the form is valid."""
         return timedelta(hours=self.cleaned_data["overlap_h"])
+
+
+class ExtendForm(forms.Form):
+    """For how much longer a licence works."""
+
+    by_days = forms.ChoiceField(label=_("It works for"), widget=forms.RadioSelect, initial="30")
+    until_day = forms.DateField(
+        label=_("Until the end of"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date", "class": "tk-field"}, format="%Y-%m-%d"),
+    )
+
+    def __init__(self, licence: Licence, *args: Any, **kwargs: Any) -> None:
+        """`licence`: the one that is meant; each choice says when it would end."""
+        super().__init__(*args, **kwargs)
+        begin = max(timezone.now(), licence.expires_at or timezone.now())
+        self.fields["by_days"].choices = [  # type: ignore[attr-defined] # it is a ChoiceField
+            # Beyond all calendars there are no days to count.
+            *((str(n), _by_days(n, begin)) for n in (7, 30, 90, 365) if begin.year < MAXYEAR - 1),
+            (_UNTIL, _("until a day that you choose")),
+        ]
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        """Refuse a day without its choice, and the choice without a day."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        wants_day = cleaned.get("by_days") == _UNTIL
+        if "until_day" in cleaned and wants_day != bool(cleaned["until_day"]):
+            sentence = (
+                _("Choose a day.")
+                if wants_day
+                else _("Choose “until a day” as well, or empty this field.")
+            )
+            self.add_error("until_day", sentence)
+        return cleaned
+
+    @property
+    def by(self) -> timedelta | None:
+        """The choice, once the form is valid; None: until a day."""
+        chosen = self.cleaned_data["by_days"]
+        return None if chosen == _UNTIL else timedelta(days=int(chosen))
+
+    @property
+    def until(self) -> datetime | None:
+        """The end of the day that was chosen, in the operator's zone; None: by days."""
+        day = self.cleaned_data["until_day"]
+        return end_of(day) if day else None
+
+
+def end_of(day: date) -> datetime:
+    """The first moment after a day, in the zone of who asks."""
+    if day == date.max:
+        return timezone.make_aware(datetime.combine(day, time()))
+    return timezone.make_aware(datetime.combine(day + timedelta(days=1), time()))
+
+
+def _by_days(days: int, begin: datetime) -> str:
+    moment = date_format(timezone.localtime(begin + timedelta(days=days)), "DATETIME_FORMAT")
+    return ngettext(
+        "%(days)d more day, until %(moment)s", "%(days)d more days, until %(moment)s", days
+    ) % {"days": days, "moment": moment}

@@ -1,11 +1,11 @@
-"""Issuing, rotating, revoking and switching licences: what the admin and the command both call.
+"""Issuing, rotating, revoking, switching and extending: what the admin and the command both call.
 
 Each function changes the licence and the version that tells every process of it in one
 transaction. Only `issue` validates the whole licence: taking a key out of use must not fail
 because of another field.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -60,6 +60,48 @@ def rotate(licence: Licence, overlap: timedelta) -> str:
     key = _renew_key_inplace(licence)
     _save(licence, "key_hash", "key_start", "key_end", "previous_key_hash", "previous_key_until")
     return key
+
+
+@transaction.atomic
+def end_overlap(licence: Licence) -> bool:
+    """End the old key of a rotated licence before its time; False: it had none that works."""
+    _lock_inplace(licence)
+    if not licence.has_old_key(timezone.now()):
+        return False
+    licence.previous_key_hash = licence.previous_key_until = None
+    _save(licence, "previous_key_hash", "previous_key_until")
+    return True
+
+
+@transaction.atomic
+def extend(
+    licence: Licence, *, by: timedelta | None = None, until: datetime | None = None
+) -> datetime:
+    """Let a licence work for longer, also one that has expired; returns when it ends now.
+
+    `by` counts from its present end, or from now where that is over; `until` is a moment later
+    than both. Raises ValidationError when it is revoked, never expires, or would end sooner.
+    """
+    _lock_inplace(licence)
+    _refuse_revoked(licence)
+    if licence.expires_at is None:
+        raise ValidationError(
+            _("“%(name)s” never expires; there is nothing to extend."),
+            code="endless",
+            params={"name": licence.name},
+        )
+    end = max(timezone.now(), licence.expires_at)
+    try:
+        later = until if by is None else end + by
+    except OverflowError:
+        later = None
+    if later is None or later <= end:
+        raise ValidationError(
+            _("This is not later than its present end, or not a moment at all; choose a later one.")
+        )
+    licence.expires_at = later
+    _save(licence, "expires_at")
+    return later
 
 
 @transaction.atomic

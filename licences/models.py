@@ -229,6 +229,10 @@ class Licence(models.Model):
         """What people may see of the key, such as `tk-abcde…wxyz`."""
         return f"{self.key_start}…{self.key_end}"
 
+    def has_old_key(self, now: datetime) -> bool:
+        """Whether the key before the last rotation still works at this moment."""
+        return bool(self.previous_key_hash) and (self.previous_key_until or now) > now
+
     def state(self, now: datetime) -> State:
         """What this licence is at this moment; the first state that fits."""
         if self.revoked_at is not None:

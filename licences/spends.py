@@ -42,12 +42,20 @@ def note_spends(licences: Iterable[Licence]) -> None:
 def short(licence: Licence) -> str:
     """What is spent of each budget; without any, in total. After `note_spends`."""
     texts = [
-        _("%(spent)s of %(amount)s %(window)s")
-        % {"spent": from_micros(own), "amount": from_micros(amount), "window": _WINDOWS[window]}
+        in_words(own, amount, window)
         for window, (amount, own) in budgets_of(licence, licence.spent).items()
         if amount is not None
     ]
     return "; ".join(texts) or from_micros(licence.spent.total)
+
+
+def in_words(own: int, amount: int, window: BudgetWindow) -> str:
+    """What is spent of one budget."""
+    return _("%(spent)s of %(amount)s %(window)s") % {
+        "spent": from_micros(own),
+        "amount": from_micros(amount),
+        "window": _WINDOWS[window],
+    }
 
 
 def lines(licence: Licence) -> list[str]:

@@ -1,10 +1,11 @@
 """What the tests of the admin share."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from licences.forms import platform_choices
+from licences.panels import panels
 
 
 @pytest.fixture
@@ -24,5 +25,17 @@ def operator() -> Client:
 
 @pytest.fixture(autouse=True)
 def _nobody_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This app on its own: in the whole site, the gateway tells it the platforms."""
+    """This app on its own: in the whole site, the gateway tells it the platforms and more."""
     monkeypatch.setattr(platform_choices, "source", None)
+    for panel in ("usage", "usages_of", "reaches"):
+        monkeypatch.setattr(panels, panel, None)
+
+
+@pytest.fixture
+def viewer() -> Client:
+    """Staff who may look at licences and nothing else."""
+    user = User.objects.create(username="viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_licence"))
+    client = Client()
+    client.force_login(user)
+    return client

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
@@ -37,16 +37,6 @@ EMPTY = {
     **dict.fromkeys(("rpm", "tpm", "concurrency", "model_limits"), ""),
     **dict.fromkeys((f"budget_{window}_micros" for window in ("total", "day", "month")), ""),
 }
-
-
-@pytest.fixture
-def viewer() -> Client:
-    """Staff who may look at licences and nothing else."""
-    user = User.objects.create(username="viewer", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_licence"))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def page(licence: Licence, verb: str = "change") -> str:

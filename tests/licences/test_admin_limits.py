@@ -46,6 +46,12 @@ def test_limits_are_set_and_changed(operator: Client) -> None:
     assert history(licence)[-1] == said
 
 
+def test_the_page_to_add_a_licence_begins_without_limits(operator: Client) -> None:
+    form = operator.get(f"{LIST}add/").context["adminform"].form
+
+    assert form["model_limits"].value() == ""
+
+
 def test_saving_a_page_unchanged_changes_nothing(operator: Client) -> None:
     operator.post(f"{LIST}add/", posted(name="carol", **LIMITS))
     licence = Licence.objects.get()

@@ -71,7 +71,7 @@ def test_the_list_shows_state_and_reach(operator: Client) -> None:
     listed = operator.get(LIST).content.decode()
     changing = operator.get(f"{LIST}{licence.pk}/change/").content.decode()
 
-    assert "licence-state-active" in listed
+    assert "tk-badge-good" in listed
     assert licence.shown_key in listed
     for name in ("log_content", "key_hash"):
         assert name not in changing

@@ -1,28 +1,23 @@
-"""`manage.py licence …`: issue, list, show, revoke, switch and rotate licences."""
+"""`manage.py licence …`: issue, list, show, revoke, switch, rotate and extend licences."""
 
 import json
-import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from typing_extensions import override
 
 from licences import issuing
 from licences.forms import platform_choices
 from licences.limits.terms import BUDGETS
+from licences.management.times import end_at, moment, needed_duration
 from licences.models import Licence
 from licences.money import to_micros
 from licences.shown import RATES, public, publics
 from licences.validators import validate_model_limits
 
-_DURATION = re.compile(r"(\d{1,6})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # How the command calls what the model calls otherwise.
 _OPTIONS = {
     "name": "--name",
@@ -63,6 +58,8 @@ class Command(BaseCommand):
             "--overlap", default="0s", help="How long the old key still works: 24h. Default: 0s."
         )
 
+        _add_extend(verbs.add_parser("extend", parents=[one, as_json], help="Let it work longer."))
+
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the verb; what is wrong becomes a sentence and exit code 1."""
@@ -84,8 +81,8 @@ class Command(BaseCommand):
             platforms=list(dict.fromkeys(options["platform"])),
             model_patterns=list(dict.fromkeys(options["model"])),
             networks=list(dict.fromkeys(options["network"])),
-            not_before=_moment("--not-before", options["not_before"]),
-            expires_at=_moment("--expires", options["expires"]),
+            not_before=moment("--not-before", options["not_before"]),
+            expires_at=moment("--expires", options["expires"]),
             **{name: options[name] for name in RATES},
             model_limits=_model_limits(options["model_limits"]),
             **_budgets(options["budget"], options["budget_window"]),
@@ -133,17 +130,22 @@ class Command(BaseCommand):
         self._say(licence, _("switched off") if changed else _("was switched off already"))
 
     def _rotate(self, options: dict[str, Any]) -> None:
-        overlap = _duration(options["overlap"])
-        if overlap is None:
-            raise CommandError(
-                _("--overlap is “%(value)s”; it takes a number and s, m, h, d or w: 24h.")
-                % {"value": options["overlap"]}
-            )
+        overlap = needed_duration("--overlap", options["overlap"])
         licence = _licence(options["id"])
         key = issuing.rotate(licence, overlap)
         shown = ("id", "name", "key", "key_start", "previous_key_until")
         fields = {**public(licence), "key": key}
         self._print_key(options, {name: fields[name] for name in shown})
+
+    def _extend(self, options: dict[str, Any]) -> None:
+        by = None if options["by"] is None else needed_duration("--by", options["by"])
+        until = None if options["until"] is None else end_at("--until", options["until"])
+        licence = _licence(options["id"])
+        end = issuing.extend(licence, by=by, until=until)
+        if options["json"]:
+            self._print_json(public(licence))
+        else:
+            self._say(licence, _("extended until %(end)s") % {"end": end.isoformat("T", "minutes")})
 
     def _print_key(self, options: dict[str, Any], fields: dict[str, Any]) -> None:
         if options["json"]:
@@ -180,6 +182,16 @@ def _add_issue(parser: CommandParser) -> None:
     )
     window = "Of the budget before it. Default: total."
     parser.add_argument("--budget-window", choices=BUDGETS, help=window, **many)
+
+
+def _add_extend(parser: CommandParser) -> None:
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument(
+        "--by", metavar="TIME", help="30d, 12h: from its present end, or from now if that is over."
+    )
+    how.add_argument(
+        "--until", metavar="DATE", help="2026-12-31 (to its last minute), or 2026-12-31T18:00."
+    )
 
 
 def _licence(id_: int) -> Licence:
@@ -222,28 +234,6 @@ def _budgets(amounts: Sequence[str], windows: Sequence[str]) -> dict[str, int]:
         return {f"budget_{window}_micros": to_micros(amount) for window, amount in pairs}
     except ValueError as error:
         raise CommandError(f"--budget: {error}") from error
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    """A duration from now, or a moment in the server's time zone. Raises CommandError."""
-    if text is None:
-        return None
-    duration = _duration(text)
-    try:
-        moment = timezone.now() + duration if duration is not None else parse_datetime(text)
-        if moment is not None:
-            return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-    except (ValueError, OverflowError):  # such as 2026-02-31, or 999999 weeks
-        moment = None
-    raise CommandError(
-        _("%(option)s is “%(value)s”; it takes 30d, 12h, 2026-12-31 or 2026-12-31T18:00.")
-        % {"option": option, "value": text}
-    )
-
-
-def _duration(text: str) -> timedelta | None:
-    match = _DURATION.fullmatch(text)
-    return match and timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _sentences(error: ValidationError) -> str:
