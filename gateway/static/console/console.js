@@ -8,32 +8,35 @@
     document.cookie = `tokens_zone=${zone}; Path=/admin/; Max-Age=31536000; SameSite=Lax${secure}`;
   }
 
-  // <button data-copy="#id"> copies that element's text or value, and says so for a moment.
-  const copy = (text, source) => {
-    if (navigator.clipboard) {
-      return navigator.clipboard.writeText(text);
+  // <button data-copy="#id"> copies that element's text or value, and says so for a moment. Where
+  // the clipboard is closed (pages without TLS, or refused) the text is selected, to be copied by hand.
+  const select = (source) => {
+    if (source.select) {
+      source.select();
+    } else {
+      const range = document.createRange();
+      range.selectNodeContents(source);
+      const selection = window.getSelection();
+      selection.removeAllRanges();
+      selection.addRange(range);
     }
-    // The clipboard is closed to pages that came without TLS; selecting works everywhere.
-    const range = document.createRange();
-    range.selectNodeContents(source);
-    const selection = window.getSelection();
-    selection.removeAllRanges();
-    selection.addRange(range);
-    return document.execCommand("copy") ? Promise.resolve() : Promise.reject(new Error("closed"));
+    return document.execCommand("copy");
   };
-  document.addEventListener("click", (event) => {
+  const copied = (source) => {
+    const text = source.value ?? source.textContent;
+    const written = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error("closed"));
+    return written.then(() => true, () => select(source));
+  };
+  document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
-    if (!button) {
+    if (!button || !(await copied(document.querySelector(button.dataset.copy)))) {
       return;
     }
-    const source = document.querySelector(button.dataset.copy);
-    copy(source.value ?? source.textContent, source).then(() => {
-      const before = button.textContent;
-      button.textContent = button.dataset.copied;
-      window.setTimeout(() => {
-        button.textContent = before;
-      }, 1500);
-    });
+    const before = button.textContent;
+    button.textContent = button.dataset.copied;
+    window.setTimeout(() => {
+      button.textContent = before;
+    }, 1500);
   });
 
   // <select data-submits> sends its form when another choice is made.
