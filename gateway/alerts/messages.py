@@ -115,9 +115,7 @@ def _compose(target: AlertTarget, now: datetime) -> int:
     groups = [[one] for one in told] if alone else [told]
     for group in groups:
         with translation.override(target.language):
-            message = (
-                _single(target, group[0], now) if len(group) == 1 else _sum(target, group, now)
-            )
+            message = single(target, group[0], now) if len(group) == 1 else _sum(target, group, now)
         message.save(force_insert=True)
         numbers = [id for one in group for id in ids[one.alert_id]]
         for start in range(0, len(numbers), 500):
@@ -125,7 +123,8 @@ def _compose(target: AlertTarget, now: datetime) -> int:
     return len(groups)
 
 
-def _single(target: AlertTarget, notice: AlertNotice, now: datetime) -> AlertMessage:
+def single(target: AlertTarget, notice: AlertNotice, now: datetime) -> AlertMessage:
+    """What a target is told of one alert; not yet in the database."""
     alert = notice.alert
     title = texts.told(alert, notice.event)
     link = texts.address(texts.page(alert))

@@ -1,6 +1,5 @@
 """Alerts: what is wrong, who is told of it, and which messages went out."""
 
-
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone

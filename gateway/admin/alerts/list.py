@@ -17,7 +17,7 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
 
 from gateway.admin.usage import ReadOnlyAdmin
-from gateway.alert_rows import Alert, AlertTarget, Severity
+from gateway.alert_rows import Alert, AlertKind, AlertTarget, Severity
 from gateway.alerts import texts
 
 MUTED = timedelta(hours=24)
@@ -53,7 +53,7 @@ class AlertAdmin(ReadOnlyAdmin):
     )
     list_display_links = ("title",)
     list_filter = (StateFilter, "severity", "kind", "platform")
-    ordering = (F("closed_at").desc(nulls_first=True), "-opened_at", "-pk")
+    ordering = (F("closed_at").desc(nulls_first=True), "severity", "-opened_at", "-pk")
     actions = ("mute_selected", "unmute_selected")
     list_before_template = "console/alerts_nobody.html"
     change_form_outer_before_template = "console/alert.html"
@@ -170,7 +170,14 @@ class AlertAdmin(ReadOnlyAdmin):
         if not (page := texts.page(alert)):
             return "-"
         # The page may be gone; its own page says so then.
-        return format_html('<a class="tk-link" href="{}">{}</a>', page, gettext("Go there"))
+        return format_html('<a class="tk-link" href="{}">{}</a>', page, self._what(alert))
+
+    def _what(self, alert: Alert) -> str:
+        if alert.kind in (AlertKind.BUDGET, AlertKind.LICENCE_EXPIRING):
+            return gettext("Licence")
+        if alert.kind == AlertKind.CREDENTIAL_DISABLED:
+            return gettext("Credential")
+        return gettext("Platform")
 
     def _done(self, request: HttpRequest, rows: list[Alert], said: str) -> None:
         for row in rows:
