@@ -4,14 +4,14 @@ Nothing of this is asked or told where calls are made; what processes learn of c
 the database anyway (platforms/sharing.py), and what was spent is booked there.
 """
 
-import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from gateway.alert_rows import Alert, AlertKind, Severity
 from gateway.models import Outcome, UsageRecord
@@ -24,7 +24,7 @@ NEAR_PERCENT = 80
 EXPIRED_TOLD = timedelta(days=1)
 """So long an expired licence is told of; by then somebody has asked, or nobody will."""
 MOST_RECORDS = 10_000
-"""The newest so many calls of a platform tell its share of errors, however many there were."""
+"""The newest so many failures and calls of a platform tell its share, however many there were."""
 _FAILED = (Outcome.UPSTREAM_ERROR, Outcome.TRUNCATED)
 _KEPT_TOTAL_SINCE = datetime(1970, 1, 1, tzinfo=UTC).date()  # as booked: usage/rows.py
 
@@ -142,22 +142,24 @@ def error_rates(now: datetime) -> list[Condition]:
     Errors are counted first, by their index; calls only where there are enough of these.
     """
     since = now - timedelta(seconds=settings.TOKENS_ALERT_ERROR_WINDOW_S)
-    share = settings.TOKENS_ALERT_ERROR_PERCENT / 100
+    percent = settings.TOKENS_ALERT_ERROR_PERCENT
     least = settings.TOKENS_ALERT_ERROR_REQUESTS
     open_now = set(
         Alert.objects.open().filter(kind=AlertKind.ERROR_RATE).values_list("platform", flat=True)
     )
-    errors = UsageRecord.objects.filter(outcome__in=_FAILED, at__gte=since).order_by()
-    suspects = dict(errors.values_list("platform").annotate(count=Count("pk")))
+    suspects: Counter[str] = Counter()
+    for outcome in _FAILED:  # each by its own stretch of the index
+        errors = _newest(UsageRecord.objects.filter(outcome=outcome, at__gte=since))
+        suspects.update(dict(errors.values_list("platform").annotate(count=Count("pk"))))
     known = dict(Platform.objects.filter(enabled=True).values_list("slug", "pk"))
     found = []
     for slug in sorted(suspects.keys() & known.keys()):
         # While callers stay away from what fails, too few calls are no sign that it is well.
         enough = 1 if slug in open_now else least
-        if suspects[slug] < math.ceil(enough * share):
+        if suspects[slug] * 100 < enough * percent:
             continue
         failed, total = _counted(slug, since)
-        if total >= enough and failed >= total * share:
+        if total >= enough and failed * 100 >= total * percent:
             told = {
                 "platform": slug,
                 "percent": 100 * failed // total,
@@ -174,13 +176,17 @@ def error_rates(now: datetime) -> list[Condition]:
 
 def _counted(slug: str, since: datetime) -> tuple[int, int]:
     """Failed and answered calls of a platform; what was refused or given up says nothing."""
-    calls = UsageRecord.objects.filter(platform=slug, at__gte=since).order_by("-at")
-    cut = calls.values_list("at", flat=True)[MOST_RECORDS : MOST_RECORDS + 1].first()
-    calls = calls.order_by().filter(outcome__in=(*_FAILED, Outcome.COMPLETED))
-    if cut is not None:
-        calls = calls.filter(at__gt=cut)
+    calls = _newest(UsageRecord.objects.filter(platform=slug, at__gte=since))
+    calls = calls.filter(outcome__in=(*_FAILED, Outcome.COMPLETED))
     counts = calls.aggregate(failed=Count("pk", filter=Q(outcome__in=_FAILED)), total=Count("pk"))
     return counts["failed"], counts["total"]
+
+
+def _newest(records: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
+    """No more than MOST_RECORDS of them, in no order: a million would keep the thread busy."""
+    moments = records.order_by("-at").values_list("at", flat=True)
+    cut = moments[MOST_RECORDS : MOST_RECORDS + 1].first()
+    return records.order_by() if cut is None else records.order_by().filter(at__gt=cut)
 
 
 LOOKS: tuple[Look, ...] = (credentials, budgets, expiries, error_rates)

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 
 from gateway.alert_rows import Alert, AlertKind, AlertMessage, AlertNotice, AlertRound
-from gateway.alerts import rounds
+from gateway.alerts import conditions, rounds
 from gateway.alerts.conditions import LOOKS, credentials
 from gateway.models import Outcome
 from licences.issuing import issue
@@ -311,3 +311,14 @@ def test_what_is_long_over_is_removed(scene: Scene, key: Credential) -> None:
     assert (Alert.objects.count(), AlertMessage.objects.count()) == (1, 2)
     rounds.tidy(scene.now + timedelta(days=91))
     assert (Alert.objects.count(), AlertMessage.objects.count()) == (0, 0)
+
+
+def test_of_very_many_calls_the_newest_tell(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditions, "MOST_RECORDS", 50)
+    make_target()
+    make_platform("acme")
+    calls("acme", Outcome.COMPLETED, 500, scene.now - timedelta(minutes=5))
+    for second in range(60):
+        calls("acme", Outcome.UPSTREAM_ERROR, 1, scene.now - timedelta(seconds=second))
+
+    assert scene.later() == ["Critical: 100 % of the calls of acme fail"]

@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.mail import EmailMessage
+from django.db import connections
 
 from gateway.alert_rows import (
     Alert,
@@ -332,8 +334,32 @@ def test_a_message_is_claimed_by_one_process_only() -> None:
     # Its process has died: another takes it over; what the first says then comes too late.
     [again] = messages.claim(NOON + messages.CLAIM, 10)
     messages.note(first[0], "late", NOON + messages.CLAIM)
+    assert AlertMessage.objects.get().error == ""
     messages.note(again, "", NOON + messages.CLAIM)
     assert AlertMessage.objects.get().state == MessageState.SENT
+
+
+@pytest.mark.django_db(transaction=True)
+def test_processes_that_claim_at_the_same_moment_share_the_messages() -> None:
+    target = make_target()
+    AlertMessage.objects.bulk_create(messages.trial(target, NOON) for _number in range(30))
+    gate = threading.Barrier(4)
+    claimed: list[str] = []
+
+    def process() -> None:
+        try:
+            gate.wait(20)
+            claimed.extend(message.pk for message in messages.claim(NOON, 30))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=process) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert len(claimed) == len(set(claimed)) == 30
 
 
 @pytest.mark.django_db(transaction=True)
