@@ -42,6 +42,16 @@ class Condition:
     """What its sentences are made of (texts.py)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A platform that may fail too often."""
+
+    slug: str
+    id: int
+    enough: int
+    """So many calls say something."""
+
+
 Look = Callable[[datetime], list[Condition]]
 
 
@@ -136,42 +146,49 @@ def expiries(now: datetime) -> list[Condition]:
     ]
 
 
-def error_rates(now: datetime) -> list[Condition]:
-    """Platforms of whose calls too many failed lately.
+def suspects(now: datetime) -> list[Suspect]:
+    """Platforms with so many failures lately that their calls are worth counting.
 
-    Errors are counted first, by their index; calls only where there are enough of these.
+    Failures are counted by their index, all at once; calls platform by platform.
     """
-    since = now - timedelta(seconds=settings.TOKENS_ALERT_ERROR_WINDOW_S)
-    percent = settings.TOKENS_ALERT_ERROR_PERCENT
+    since = _window(now)
     least = settings.TOKENS_ALERT_ERROR_REQUESTS
     open_now = set(
         Alert.objects.open().filter(kind=AlertKind.ERROR_RATE).values_list("platform", flat=True)
     )
-    suspects: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
     for outcome in _FAILED:  # each by its own stretch of the index
         errors = _newest(UsageRecord.objects.filter(outcome=outcome, at__gte=since))
-        suspects.update(dict(errors.values_list("platform").annotate(count=Count("pk"))))
+        failures.update(dict(errors.values_list("platform").annotate(count=Count("pk"))))
     known = dict(Platform.objects.filter(enabled=True).values_list("slug", "pk"))
     found = []
-    for slug in sorted(suspects.keys() & known.keys()):
+    for slug in sorted(failures.keys() & known.keys()):
         # While callers stay away from what fails, too few calls are no sign that it is well.
         enough = 1 if slug in open_now else least
-        if suspects[slug] * 100 < enough * percent:
-            continue
-        failed, total = _counted(slug, since)
-        if total >= enough and failed * 100 >= total * percent:
-            told = {
-                "platform": slug,
-                "percent": 100 * failed // total,
-                "id": known[slug],
-                "errors": failed,
-                "requests": total,
-                "minutes": max(1, round(settings.TOKENS_ALERT_ERROR_WINDOW_S / 60)),
-            }
-            found.append(
-                Condition(AlertKind.ERROR_RATE, f"errors:{slug}", Severity.CRITICAL, slug, told)
-            )
+        if failures[slug] * 100 >= enough * settings.TOKENS_ALERT_ERROR_PERCENT:
+            found.append(Suspect(slug, known[slug], enough))
     return found
+
+
+def error_rate(suspect: Suspect, now: datetime) -> list[Condition]:
+    """The condition, if too many of this platform's calls failed lately."""
+    failed, total = _counted(suspect.slug, _window(now))
+    if total < suspect.enough or failed * 100 < total * settings.TOKENS_ALERT_ERROR_PERCENT:
+        return []
+    told = {
+        "platform": suspect.slug,
+        "percent": 100 * failed // total,
+        "id": suspect.id,
+        "errors": failed,
+        "requests": total,
+        "minutes": max(1, round(settings.TOKENS_ALERT_ERROR_WINDOW_S / 60)),
+    }
+    subject, slug = f"errors:{suspect.slug}", suspect.slug
+    return [Condition(AlertKind.ERROR_RATE, subject, Severity.CRITICAL, slug, told)]
+
+
+def _window(now: datetime) -> datetime:
+    return now - timedelta(seconds=settings.TOKENS_ALERT_ERROR_WINDOW_S)
 
 
 def _counted(slug: str, since: datetime) -> tuple[int, int]:
@@ -189,4 +206,4 @@ def _newest(records: QuerySet[UsageRecord]) -> QuerySet[UsageRecord]:
     return records.order_by() if cut is None else records.order_by().filter(at__gt=cut)
 
 
-LOOKS: tuple[Look, ...] = (credentials, budgets, expiries, error_rates)
+LOOKS: tuple[Look, ...] = (credentials, budgets, expiries)

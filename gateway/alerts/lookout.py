@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gateway.alert_rows import AlertMessage
 from gateway.alerts import messages, rounds
-from gateway.alerts.conditions import LOOKS, Condition
+from gateway.alerts.conditions import LOOKS, Condition, error_rate, suspects
 from gateway.alerts.sending import NotDelivered, fetcher, send
 from gateway.fetch import Fetcher
 
@@ -63,6 +63,8 @@ class Lookout:
         found: list[Condition] = []
         for look in LOOKS:  # each apart: other queries of this thread come in between
             found += await self._database(partial(look, now))
+        for suspect in await self._database(partial(suspects, now)):
+            found += await self._database(partial(error_rate, suspect, now))
         if await self._database(partial(rounds.write, found, now, token)):
             await self._database(partial(messages.compose, now, token))
         if now - self._tidied >= _TIDY_EVERY:

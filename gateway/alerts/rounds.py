@@ -87,22 +87,20 @@ def _write(found: dict[tuple[str, str], Condition], now: datetime) -> None:
     ]
     Alert.objects.bulk_create(fresh)
     told = [(alert, Event.OPENED) for alert in fresh]
-    changed, seen = [], []
+    changed = []
     for key, alert in alive.items():
         one = found.get(key)
-        if one is not None:
-            seen.append(alert.pk)
         is_changed, event = _gone(alert, now) if one is None else _still(alert, one, now)
         if is_changed:
             changed.append(alert)
         if event is not None:
             told.append((alert, event))
-    Alert.objects.filter(pk__in=seen).update(last_seen_at=now)
     Alert.objects.bulk_update(
         changed,
         ["severity", "parameters", "closed_at", "settled_at", "count", "told_at", "told_severity"],
         batch_size=200,
     )
+    Alert.objects.open().update(last_seen_at=now)  # all that were not found are closed by now
     _note(told, now)
 
 

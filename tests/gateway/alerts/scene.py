@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.alert_rows import AlertMessage, AlertTarget
 from gateway.alerts import messages, rounds, sending
-from gateway.alerts.conditions import LOOKS
+from gateway.alerts.conditions import LOOKS, Condition, error_rate, suspects
 from gateway.models import Outcome, UsageRecord
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential
@@ -27,7 +27,7 @@ class Scene:
         self.now += timedelta(**by)
         token = rounds.take_turn(self.now) or rounds.take_turn(self.now)  # the first makes the row
         assert token
-        found = [one for look in LOOKS for one in look(self.now)]
+        found = everything(self.now)
         before = set(AlertMessage.objects.values_list("pk", flat=True))
         assert rounds.write(found, self.now, token)
         messages.compose(self.now, token)
@@ -35,6 +35,12 @@ class Scene:
         titles = [one.content["subject"].removeprefix("[Tokens] ") for one in new.distinct()]
         self.told += titles
         return list(dict.fromkeys(titles))
+
+
+def everything(now: datetime) -> list[Condition]:
+    """All looks in a row."""
+    found = [one for look in LOOKS for one in look(now)]
+    return found + [one for suspect in suspects(now) for one in error_rate(suspect, now)]
 
 
 def make_target(name: str = "ops", kind: str = "webhook", **over: Any) -> AlertTarget:

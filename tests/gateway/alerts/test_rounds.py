@@ -9,12 +9,12 @@ from django.db import IntegrityError, connection, connections, transaction
 
 from gateway.alert_rows import Alert, AlertKind, AlertMessage, AlertNotice, AlertRound
 from gateway.alerts import conditions, rounds
-from gateway.alerts.conditions import LOOKS, credentials
+from gateway.alerts.conditions import credentials
 from gateway.models import Outcome
 from licences.issuing import issue
 from licences.models import Licence
 from platforms.models import Credential
-from tests.gateway.alerts.scene import NOON, Scene, calls, disable, make_target, spend
+from tests.gateway.alerts.scene import NOON, Scene, calls, disable, everything, make_target, spend
 from tests.make import make_credential, make_platform
 
 pytestmark = pytest.mark.django_db
@@ -284,7 +284,7 @@ def test_several_processes_tell_of_it_once() -> None:
                 gate.wait(20)
                 if token := rounds.take_turn(now):
                     turns.append(number)
-                    found = [one for look in LOOKS for one in look(now)]
+                    found = everything(now)
                     rounds.write(found, now, token)
         finally:
             connections.close_all()
