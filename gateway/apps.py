@@ -1,5 +1,7 @@
 """The gateway: what happens between a licence's call and a platform's answer."""
 
+from collections.abc import Callable
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
@@ -18,7 +20,7 @@ class GatewayConfig(AppConfig):
         from gateway.probe import probe
         from licences.forms import platform_choices
         from licences.panels import panels
-        from platforms import probing
+        from platforms import probing, secrets
 
         platform_choices.register(_platforms)
         panels.register(
@@ -27,9 +29,20 @@ class GatewayConfig(AppConfig):
             reaches=licence_panels.reaches,
         )
         probing.use(probe)
+        secrets.rotate_also(_rotate_webhooks)
 
 
 def _platforms() -> list[tuple[str, str]]:
     from platforms.models import Platform
 
     return [(slug, name) for slug, name in Platform.objects.values_list("slug", "name")]
+
+
+def _rotate_webhooks(rotate: Callable[[str], str]) -> int:
+    from gateway.alert_rows import AlertTarget
+
+    targets = list(AlertTarget.objects.select_for_update().exclude(secret_encrypted=""))
+    for target in targets:
+        target.secret_encrypted = rotate(target.secret_encrypted)
+        target.save(update_fields=["secret_encrypted"])
+    return len(targets)

@@ -8,7 +8,6 @@ size and time. What is refused is told in a sentence that shows no more than the
 import asyncio
 import contextlib
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ from ipaddress import ip_network
 from urllib.parse import urljoin
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
-from typing_extensions import override
 from yarl import URL
 
 from gateway.addresses import Network, Resolve, is_odd_number, is_public, literal, look_up
+from gateway.resolving import Private, Resolver
 from gateway.shapes import Headers
 
 _CONNECT_S = 10.0
@@ -34,7 +32,6 @@ _ORIGIN = re.compile(
 _NAME = re.compile(r"([a-z0-9_-]+\.)*[a-z0-9_-]+\.?")
 _URI = re.compile(r"[]!$%&'()*+,./0-9:;=?@A-Z[_a-z~-]*")  # RFC 3986, 2
 _REDIRECTS = (301, 302, 303, 307, 308)
-_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 class Refused(Exception):
@@ -93,10 +90,20 @@ class Fetched:
 
 
 class Fetcher:
-    """Fetches. One per process; connections are not kept."""
+    """Fetches, and posts. One per process; connections are not kept."""
 
-    def __init__(self, allow: Sequence[str] = (), *, resolve: Resolve = look_up) -> None:
-        """`allow`: private hosts that may be reached: names, `host:port`, addresses or networks."""
+    def __init__(
+        self,
+        allow: Sequence[str] = (),
+        *,
+        resolve: Resolve = look_up,
+        setting: str = "TOKENS_FETCH_ALLOW",
+    ) -> None:
+        """`allow`: private hosts that may be reached: names, `host:port`, addresses or networks.
+
+        `setting`: where the operator names them, for who is refused.
+        """
+        self._setting = setting
         self._names: set[str] = set()
         self._networks: list[Network] = []
         for entry in allow:
@@ -136,6 +143,27 @@ class Fetcher:
                 headers = headers if _origin(target) == _origin(last) else ()
         raise Refused(f"{_shown(target)} redirects more than {limits.redirects} times.")
 
+    async def post(
+        self, url: str, body: bytes, headers: Headers, limits: Limits
+    ) -> tuple[int, bytes]:
+        """Send to an address: the status, and what is within the limits of the answer.
+
+        Redirects are not followed. Raises Refused.
+        """
+        end_s = asyncio.get_running_loop().time() + limits.total_s
+        async with contextlib.AsyncExitStack() as stack:
+            target = self._parsed(url, ())
+            response = await self._get(target, (), headers, limits, end_s, stack, body)
+            read = bytearray()
+            # What it says is only shown: that it was cut off is no reason to send again.
+            with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, ValueError):
+                async with asyncio.timeout_at(end_s):
+                    while len(read) < limits.max_bytes and (
+                        piece := await response.content.readany()
+                    ):
+                        read += piece
+            return response.status, bytes(read[: limits.max_bytes])
+
     async def aclose(self) -> None:
         """Nothing is kept open between fetches."""
 
@@ -147,10 +175,11 @@ class Fetcher:
         limits: Limits,
         end_s: float,
         stack: contextlib.AsyncExitStack,
+        body: bytes | None = None,
     ) -> aiohttp.ClientResponse:
         """The answer of one request; `stack` closes it."""
         allowed = _origin(url) in own or self._is_named(url)
-        resolver = _Resolver(self._resolve, self._networks, allowed=allowed)
+        resolver = Resolver(self._resolve, self._networks, allowed=allowed)
         self._tls = self._tls or ssl.create_default_context()
         connector = aiohttp.TCPConnector(
             resolver=resolver, use_dns_cache=False, force_close=True, ssl=self._tls
@@ -165,9 +194,16 @@ class Fetcher:
         idle = aiohttp.ClientTimeout(None, sock_connect=_CONNECT_S, sock_read=limits.idle_s)
         try:
             async with asyncio.timeout_at(end_s):
-                response = await session.get(url, headers=sent, allow_redirects=False, timeout=idle)
-        except _Private:
-            raise _private(url) from None
+                response = await session.request(
+                    "GET" if body is None else "POST",
+                    url,
+                    data=body,
+                    headers=sent,
+                    allow_redirects=False,
+                    timeout=idle,
+                )
+        except Private:
+            raise self._private(url) from None
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
             # One sentence for all, so that nobody learns from it which ports are open where.
             raise Refused(f"{_shown(url)} could not be reached.") from None
@@ -193,48 +229,19 @@ class Fetcher:
         address = literal(parsed.raw_host or "")
         allowed = _origin(parsed) in own or self._is_named(parsed)
         if address is not None and not allowed and not is_public(address, self._networks):
-            raise _private(parsed)
+            raise self._private(parsed)
         return parsed
+
+    def _private(self, url: URL) -> Refused:
+        return Refused(
+            f"{_shown(url)} is not a public address; only public ones are reached, or hosts that "
+            f"the operator names in {self._setting}."
+        )
 
     def _is_named(self, url: URL) -> bool:
         """Whether the operator has named this host."""
         host = url.host_subcomponent
         return host in self._names or f"{host}:{url.port}" in self._names
-
-
-class _Private(Exception):
-    """A name that leads to an address that is not public."""
-
-
-class _Resolver(AbstractResolver):
-    """Looks a name up once; aiohttp connects to what it says and nowhere else."""
-
-    def __init__(self, resolve: Resolve, networks: Sequence[Network], *, allowed: bool) -> None:
-        self._resolve = resolve
-        self._networks = networks
-        self._allowed = allowed
-        self._said: list[str] = []
-
-    @override
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        # Kept, as aiohttp makes a request anew when a server closes without an answer.
-        self._said = self._said or await self._resolve(host, port)
-        found = [address for text in self._said if (address := literal(text)) is not None]
-        if not found:
-            raise OSError("no address")
-        # Every one of them: which is used is chance.
-        if not self._allowed and not all(is_public(one, self._networks) for one in found):
-            raise _Private
-        return [
-            ResolveResult(
-                hostname=host, host=str(ip), port=port, family=_FAMILY[ip.version], proto=0, flags=0
-            )
-            for ip in found
-        ]
-
-    @override
-    async def close(self) -> None:
-        """Nothing to close."""
 
 
 def _plain(url: str) -> URL:
@@ -273,13 +280,6 @@ def _require_good(response: aiohttp.ClientResponse, limits: Limits) -> None:
 
 def _too_long(host: str, limits: Limits) -> Refused:
     return Refused(f"what {host} sends is longer than {limits.max_bytes} bytes, the most.")
-
-
-def _private(url: URL) -> Refused:
-    return Refused(
-        f"{_shown(url)} is not a public address; only public ones are fetched, or hosts that the "
-        "operator names in TOKENS_FETCH_ALLOW."
-    )
 
 
 def _origin(url: URL) -> str:

@@ -4,6 +4,14 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from gateway.alert_rows import (  # noqa: F401 # Django looks for models here
+    Alert,
+    AlertMessage,
+    AlertNotice,
+    AlertRound,
+    AlertTarget,
+)
+
 
 class Outcome(models.TextChoices):
     """How a request ended."""

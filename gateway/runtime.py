@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from django.db import Error as DatabaseFailure, close_old_connections, connections
 from django.utils import timezone
 
+from gateway.alerts.lookout import Lookout
 from gateway.media.studio import Studio
 from gateway.metrics import series
 from gateway.metrics.counts import Metrics
@@ -228,6 +229,7 @@ class Gateway:
         self.own(self.booking.run(), "tokens: book usage")
         self.own(self.media.worker.hold(), "tokens: hold media tasks")
         self.own(retention.run(self.in_database_thread), "tokens: remove old usage")
+        self.own(Lookout(self.in_database_thread).run(), "tokens: look for what is wrong")
         if self.works:
             self.own(self.media.worker.run(), "tokens: do media tasks")
             self.own(self.media.worker.tidy(), "tokens: tidy media")

@@ -1,11 +1,25 @@
 """Credentials' secrets at rest: encrypted with keys from the settings, newest key first."""
 
+from collections.abc import Callable
+
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from platforms.models import Credential
+
+Rotate = Callable[[str], str]
+"""What is stored, as the newest key encrypts it. Raises SecretUnreadable."""
+_others: list[Callable[[Rotate], int]] = []
+
+
+def rotate_also(others: Callable[[Rotate], int]) -> None:
+    """Let an app whose secrets are encrypted here too take part in `rotate_all`; it says how many.
+
+    Called in its transaction.
+    """
+    _others.append(others)
 
 
 class SecretUnreadable(Exception):
@@ -36,7 +50,7 @@ def decrypt(stored: str) -> str:
 
 
 def rotate_all() -> int:
-    """Encrypt every credential's secret with the newest key; how many.
+    """Encrypt every credential's secret, and other apps', with the newest key; how many.
 
     All or none: raises SecretUnreadable, with the name of the credential that stands in the way.
     """
@@ -50,7 +64,14 @@ def rotate_all() -> int:
                 raise SecretUnreadable(str(credential)) from error
             credential.secret_encrypted = rotated.decode("ascii")
             credential.save(update_fields=["secret_encrypted"])
-    return len(credentials)
+        return len(credentials) + sum(rotate(_rotated) for rotate in _others)
+
+
+def _rotated(stored: str) -> str:
+    try:
+        return _fernet().rotate(stored.encode("ascii")).decode("ascii")
+    except (InvalidToken, ValueError) as error:
+        raise SecretUnreadable from error
 
 
 def _fernet() -> MultiFernet:

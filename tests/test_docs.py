@@ -103,6 +103,7 @@ def test_both_readmes_show_the_same_commands() -> None:
         "README.md",
         "README.zh-CN.md",
         "docs/decisions/README.md",
+        "docs/alerts.md",
         "docs/limits.md",
         "docs/media.md",
         "docs/metrics.md",

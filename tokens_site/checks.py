@@ -39,6 +39,9 @@ def positive_settings(app_configs: Any, **_options: Any) -> list[CheckMessage]:
         "TOKENS_ATTEMPTS",
         "TOKENS_BOOKING_S",
         "TOKENS_LIMIT_LEASE_S",
+        "TOKENS_ALERT_ERROR_PERCENT",
+        "TOKENS_ALERT_ERROR_WINDOW_S",
+        "TOKENS_ALERT_ERROR_REQUESTS",
     )
     return [
         Error(

@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -34,6 +34,12 @@ def _item(title: Promise | str, icon: str, page: str, permission: str) -> dict[s
 
 def _group(title: Promise | str, *items: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "items": list(items)}
+
+
+def _open_alerts() -> str:
+    from gateway.console import alerting  # Django reads this file before it knows any models
+
+    return alerting.badge()
 
 
 NAVIGATION = [
@@ -86,6 +92,23 @@ NAVIGATION = [
             "movie",
             "admin:gateway_mediatask_changelist",
             "gateway.view_mediatask",
+        ),
+    ),
+    _group(
+        _("Alerts"),
+        # Lazy: an empty badge is none.
+        _item(
+            _("Alerts"),
+            "notifications",
+            "admin:gateway_alert_changelist",
+            "gateway.view_alert",
+        )
+        | {"badge": lazy(_open_alerts, str)()},
+        _item(
+            _("Alert targets"),
+            "campaign",
+            "admin:gateway_alerttarget_changelist",
+            "gateway.view_alerttarget",
         ),
     ),
     _group(

@@ -246,6 +246,25 @@ TOKENS_CURRENCY = env.str("TOKENS_CURRENCY", default="USD")
 TOKENS_USAGE_DAYS = env.int("TOKENS_USAGE_DAYS", default=0)  # 0: records are kept for ever
 TOKENS_BOOKING_S = env.float("TOKENS_BOOKING_S", default=1.0)
 
+# --- Alerts: who is told, the console knows -------------------------------------------------------
+
+EMAIL_URL = env.str("EMAIL_URL", default="")
+_email = env.email_url_config(EMAIL_URL or "dummymail://")
+EMAIL_BACKEND: str = _email["EMAIL_BACKEND"]
+EMAIL_HOST: str = _email["EMAIL_HOST"] or "localhost"
+EMAIL_PORT: int = _email["EMAIL_PORT"] or 25
+EMAIL_HOST_USER: str = _email["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD: str = _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_FILE_PATH: str = _email["EMAIL_FILE_PATH"]
+EMAIL_USE_TLS: bool = _email.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL: bool = _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="tokens@localhost")
+TOKENS_ALERT_ALLOW: list[str] = env.list("TOKENS_ALERT_ALLOW", default=[])
+TOKENS_ALERT_ERROR_PERCENT = env.int("TOKENS_ALERT_ERROR_PERCENT", default=20)
+TOKENS_ALERT_ERROR_WINDOW_S = env.int("TOKENS_ALERT_ERROR_WINDOW_S", default=600)
+TOKENS_ALERT_ERROR_REQUESTS = env.int("TOKENS_ALERT_ERROR_REQUESTS", default=20)
+
 # --- Metrics: for Prometheus, at /metrics; not served without one of token and port --------------
 
 TOKENS_METRICS_TOKEN = env.str("TOKENS_METRICS_TOKEN", default="")
