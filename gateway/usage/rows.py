@@ -15,7 +15,7 @@ from django.db.models import Model
 
 from gateway.models import UsageDay, UsageRecord
 from gateway.shapes import Json
-from gateway.usage import sums
+from gateway.usage import hours, sums
 from gateway.usage.prices import MAX_COST_MICROS
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential
@@ -115,6 +115,7 @@ def insert(records: Iterable[Record]) -> int:
     if new:
         _insert_records(new)
         _add_to_days(new)
+        hours.add(new)
         _add_to_spends(new)
         _note_use(Licence, "licence_id", new)
         _note_use(Credential, "credential_id", new)
@@ -152,7 +153,7 @@ def _add_to_days(records: list[Record]) -> None:
         names[key] = record["licence_name"]
         of_day = days[key]
         of_day[0] += 1
-        of_day[1] += record["status"] >= 400 or record["outcome"] == "truncated"
+        of_day[1] += hours.is_error(record)
         for place, name in enumerate(_SUMS, 2):
             of_day[place] += record[name]
     sums.add(
