@@ -134,6 +134,81 @@ class UsageDay(models.Model):
         return f"{self.day} {self.licence_name} {self.platform}/{self.model}"
 
 
+class UsageHour(models.Model):
+    """Sums of one hour (UTC): of everything, of each platform, and of each model.
+
+    Each axis apart, not platform by model: a page that shows months reads one axis, and the pairs
+    would be many times as many rows (docs/decisions/0010).
+    """
+
+    class By(models.TextChoices):
+        """What is summed."""
+
+        ALL = "all", _("everything")
+        PLATFORM = "platform", _("platform")
+        MODEL = "model", _("model")
+
+    hour = models.DateTimeField(_("hour"))
+    by = models.CharField(_("summed by"), max_length=8, choices=By.choices)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    requests = models.PositiveBigIntegerField(_("requests"), default=0)
+    errors = models.PositiveBigIntegerField(_("errors"), default=0)
+    failed = models.PositiveBigIntegerField(
+        _("failed"),
+        default=0,
+        help_text=_("Of the errors, those of platforms and the gateway; the rest are callers'."),
+    )
+    prompt_tokens = models.PositiveBigIntegerField(_("prompt tokens"), default=0)
+    cached_tokens = models.PositiveBigIntegerField(_("cached tokens"), default=0)
+    completion_tokens = models.PositiveBigIntegerField(_("completion tokens"), default=0)
+    images = models.PositiveBigIntegerField(_("images"), default=0)
+    seconds = models.FloatField(_("seconds"), default=0)
+    cost_micros = models.BigIntegerField(_("cost"), default=0)
+
+    class Meta:
+        verbose_name = _("usage of an hour")
+        verbose_name_plural = _("usage by hour")
+        default_permissions = ()  # no page shows its rows
+        indexes = [models.Index(fields=["by", "name", "hour"], name="usage_hour_of_one")]
+        constraints = [
+            models.UniqueConstraint(fields=["by", "hour", "name"], name="usage_hour_once")
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H:%M} {self.by} {self.name}"
+
+
+class UsageTiming(models.Model):
+    """How many answers of one hour (UTC) took how long: a histogram, so that hours can be added up.
+
+    What a bucket is says `gateway.usage.timings`.
+    """
+
+    class Kind(models.TextChoices):
+        """What is timed."""
+
+        LATENCY = "latency", _("latency")
+        FIRST_BYTE = "first_byte", _("time to first token")
+
+    hour = models.DateTimeField(_("hour"))
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    bucket = models.PositiveSmallIntegerField(_("bucket"))
+    count = models.PositiveBigIntegerField(_("answers"), default=0)
+
+    class Meta:
+        verbose_name = _("timing of an hour")
+        verbose_name_plural = _("timings by hour")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["hour", "kind", "bucket"], name="usage_timing_once")
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H:%M} {self.kind} {self.bucket}"
+
+
 class JournalBatch(models.Model):
     """A stretch of a journal file that is booked; its uniqueness is what books it exactly once."""
 

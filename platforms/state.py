@@ -10,9 +10,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _t, gettext_lazy as _
 
-from platforms.models import Credential
+from platforms.models import Credential, Platform
 from platforms.records import Cooldown, PoolReport
 from platforms.sharing import FRESH
+
+FEW = 200
+"""Up to so many credentials their rests are asked for by number; a list of thousands takes longer
+than all rests there are."""
 
 
 class State(models.TextChoices):
@@ -59,8 +63,10 @@ def shown(rows: Iterable[Credential]) -> dict[int, Shown]:
     rows, now = list(rows), timezone.now()
     seen = _seen(now)
     rests: dict[int, Cooldown] = {}
-    ids = [row.pk for row in rows]
-    for rest in Cooldown.objects.filter(credential_id__in=ids, until__gt=now).order_by("until"):
+    resting = Cooldown.objects.filter(until__gt=now)
+    if len(rows) <= FEW:
+        resting = resting.filter(credential_id__in=[row.pk for row in rows])
+    for rest in resting.order_by("until"):
         rests[rest.credential_id] = rest  # the longest stays
     return {row.pk: _shown(row, rests.get(row.pk), seen.get(row.pk, _Seen())) for row in rows}
 
@@ -90,6 +96,44 @@ def counts() -> dict[tuple[str, str], int]:
         key = row.platform.slug, str(state.state)
         found[key] = found.get(key, 0) + 1
     return found
+
+
+@dataclass(slots=True)
+class PlatformHealth:
+    """How many of a platform's credentials are how."""
+
+    id: int
+    slug: str
+    name: str
+    counts: dict[State, int]
+
+    @property
+    def usable(self) -> int:
+        """Credentials that carry calls now."""
+        return self.counts.get(State.ACTIVE, 0)
+
+    @property
+    def troubled(self) -> int:
+        """Credentials that should carry calls and do not."""
+        return sum(self.counts.get(state, 0) for state in (State.OUT, State.FAILING, State.RESTING))
+
+
+def by_platform() -> list[PlatformHealth]:
+    """How the credentials of enabled platforms are, the most troubled platform first."""
+    columns = ("platform_id", "enabled", "disabled_reason", "probe_at", "draining")
+    rows = list(Credential.objects.filter(platform__enabled=True).only(*columns))
+    states = shown(rows)
+    names = Platform.objects.filter(pk__in={row.platform_id for row in rows})
+    found = {
+        pk: PlatformHealth(pk, slug, name, {})
+        for pk, slug, name in names.values_list("pk", "slug", "name")
+    }
+    for row in rows:
+        if row.platform_id in found:  # not one that was made between the two queries
+            counts = found[row.platform_id].counts
+            state = states[row.pk].state
+            counts[state] = counts.get(state, 0) + 1
+    return sorted(found.values(), key=lambda one: (one.usable > 0, -one.troubled, one.slug))
 
 
 def _shown(row: Credential, rest: Cooldown | None, seen: _Seen) -> Shown:

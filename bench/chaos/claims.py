@@ -9,6 +9,7 @@ from bench.chaos.clients import Seen
 
 Rows = Sequence[Mapping[str, Any]]
 _SUMS = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros", "latency_ms")
+_HOUR_SUMS = _SUMS[:-1]
 _SHOWN = 5
 
 
@@ -129,6 +130,25 @@ def agreeing(records: Rows, days: Rows, spends: Rows) -> list[Claim]:
             _differing(found_spends, of_spends),
         ),
     ]
+
+
+def hourly(records: Rows, hours: Rows) -> Claim:
+    """Sums by the hour, of everything, of each platform and of each model, against the records."""
+    wanted: dict[Any, list[int]] = defaultdict(lambda: [0] * (1 + len(_HOUR_SUMS)))
+    for row in records:
+        for by, name in (("all", ""), ("platform", row["platform"]), ("model", row["model"])):
+            sums = wanted[by, row["at"][:13], name]
+            sums[0] += 1
+            for place, column in enumerate(_HOUR_SUMS, 1):
+                sums[place] += row[column]
+    found = {
+        (row["by"], row["hour"][:13], row["name"]): [
+            row["requests"], *(row[column] for column in _HOUR_SUMS)
+        ]
+        for row in hours
+    }  # fmt: skip
+    text = "Sums by the hour agree with the records."
+    return Claim(text, len(hours), _differing(found, wanted))
 
 
 def all_booked(journals: Mapping[str, int], ends: Mapping[str, int]) -> Claim:

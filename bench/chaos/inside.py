@@ -14,6 +14,7 @@ import django
 import orjson
 
 SUMS = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros", "latency_ms")
+HOUR_SUMS = ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_micros")
 KEY = ("day", "licence_id", "platform", "model")
 
 
@@ -39,18 +40,20 @@ def read() -> dict[str, Any]:
     """Everything that was booked, and how the credentials are."""
     from django.db.models import Max
 
-    from gateway.models import JournalBatch, UsageDay, UsageRecord
+    from gateway.models import JournalBatch, UsageDay, UsageHour, UsageRecord
     from licences.models import Licence, LicenceSpend
     from platforms.models import Credential
 
     columns = ("request_id", "at", "licence_id", "platform", "model", "outcome", "status", *SUMS)
     records = UsageRecord.objects.order_by("id").values(*columns)
     days = UsageDay.objects.values(*KEY, "requests", *SUMS)
+    hours = UsageHour.objects.values("by", "hour", "name", "requests", *HOUR_SUMS)
     spends = LicenceSpend.objects.values("licence_id", "window", "starts_on", "cost_micros")
     out = Credential.objects.exclude(disabled_reason="", enabled=True)
     return {
         "records": list(records),
         "days": list(days),
+        "hours": list(hours),
         "spends": list(spends),
         "journals": dict(JournalBatch.objects.values_list("file").annotate(Max("end"))),
         "budgets": dict(

@@ -236,6 +236,7 @@ def _claims(stage: _Stage, booked: dict[str, Any]) -> list[Claim]:
     if seen.told:
         found.append(claims.told(seen, records))
     found += claims.agreeing(records, booked["days"], booked["spends"])
+    found.append(claims.hourly(records, booked["hours"]))
     counters, budgets, spends = booked["counters"], booked["budgets"], booked["spends"]
     found += claims.limited(counters, budgets, spends, records)
     found.append(claims.in_service(booked["out_of_service"], 2 * CREDENTIALS))

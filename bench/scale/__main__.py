@@ -54,7 +54,7 @@ def _run(rows: int, new: bool, explain: bool) -> int:
     for keys, microseconds in choices.items():
         _say(f"| choice among {keys} credentials | {microseconds:.1f} µs |")
     if slow:
-        _say(f"Over {pages.BOUND_MS:.0f} ms: " + ", ".join(one.name for one in slow))
+        _say("Too slow: " + ", ".join(f"{one.name} (over {one.bound_ms:.0f} ms)" for one in slow))
     late = start_s > starting.BOUND_S or max(choices.values()) > starting.CHOICE_BOUND_US
     return 1 if slow or late else 0
 

@@ -8,7 +8,8 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from gateway.models import MediaTask, UsageDay, UsageRecord
+from gateway.models import MediaTask, UsageDay, UsageHour, UsageRecord, UsageTiming
+from gateway.usage.timings import RATIO
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential, ModelMapping, Platform
 from platforms.secrets import encrypt
@@ -28,6 +29,7 @@ def fill(records: int) -> None:
     licences(LICENCES)
     with _without_indexes(UsageRecord):
         _records(records)
+    _hours()
     _rest()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -125,8 +127,39 @@ def _records(count: int) -> None:
     )
 
 
+def _hours() -> None:
+    """Sums and timings by the hour, of the records."""
+    table = UsageRecord._meta.db_table
+    hour = "date_trunc('hour', at, 'UTC')"
+    sums = ("prompt_tokens", "completion_tokens", "cost_micros")
+    failed = "outcome IN ('upstream_error', 'truncated')"
+    for by, name in (("all", "''"), ("platform", "platform"), ("model", "model")):
+        _insert(
+            UsageHour,
+            f"(SELECT {hour} AS hour, {name} AS name, count(*) AS requests, "  # noqa: S608
+            f"count(*) FILTER (WHERE status >= 400 OR {failed}) AS errors, "
+            f"count(*) FILTER (WHERE {failed}) AS failed, "
+            + ", ".join(f"sum({column}) AS {column}" for column in sums)
+            + f" FROM {table} GROUP BY 1, 2 ORDER BY 1) AS sums",
+            by=f"'{by}'",
+            **{name: name for name in ("hour", "name", "requests", "errors", "failed", *sums)},
+        )
+    for kind, column in (("latency", "latency_ms"), ("first_byte", "first_byte_ms")):
+        bucket = f"floor(ln({column}) / ln({RATIO}))::int + 1"
+        _insert(
+            UsageTiming,
+            f"(SELECT {hour} AS hour, {bucket} AS bucket, count(*) AS number FROM {table} "  # noqa: S608
+            f"WHERE outcome = 'completed' AND ('{kind}' = 'latency' OR stream) "
+            "GROUP BY 1, 2 ORDER BY 1) AS counts",
+            hour="hour",
+            kind=f"'{kind}'",
+            bucket="bucket",
+            count="number",
+        )
+
+
 def _rest() -> None:
-    """Roll-ups of the records, what licences have spent, and media tasks."""
+    """Sums by day of the records, what licences have spent, and media tasks."""
     sums = ("prompt_tokens", "completion_tokens", "cost_micros", "latency_ms")
     _insert(
         UsageDay,

@@ -15,6 +15,7 @@ from django.db.models import Model
 
 from gateway.models import UsageDay, UsageRecord
 from gateway.shapes import Json
+from gateway.usage import hours, sums
 from gateway.usage.prices import MAX_COST_MICROS
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential
@@ -114,6 +115,7 @@ def insert(records: Iterable[Record]) -> int:
     if new:
         _insert_records(new)
         _add_to_days(new)
+        hours.add(new)
         _add_to_spends(new)
         _note_use(Licence, "licence_id", new)
         _note_use(Credential, "credential_id", new)
@@ -149,18 +151,18 @@ def _add_to_days(records: list[Record]) -> None:
         day, licence_id = record["at"].date(), record["licence_id"] or 0
         key = (day, licence_id, record["platform"], record["model"])
         names[key] = record["licence_name"]
-        sums = days[key]
-        sums[0] += 1
-        sums[1] += record["status"] >= 400 or record["outcome"] == "truncated"
+        of_day = days[key]
+        of_day[0] += 1
+        of_day[1] += hours.is_error(record)
         for place, name in enumerate(_SUMS, 2):
-            sums[place] += record[name]
-    _add(
+            of_day[place] += record[name]
+    sums.add(
         UsageDay,
         key=("day", "licence_id", "platform", "model"),
         sums=("requests", "errors", *_SUMS),
         also=("licence_name",),
         # In one order everywhere, so that two processes never wait for each other's rows.
-        rows=[(*key, *sums, names[key]) for key, sums in sorted(days.items())],
+        rows=[(*key, *of_day, names[key]) for key, of_day in sorted(days.items())],
     )
 
 
@@ -176,43 +178,13 @@ def _add_to_spends(records: list[Record]) -> None:
     there = set(
         Licence.objects.filter(pk__in={key[0] for key in spends}).values_list("pk", flat=True)
     )
-    _add(
+    sums.add(
         LicenceSpend,
         key=("licence", "window", "starts_on"),
         sums=("cost_micros",),
         also=(),
         rows=[(*key, cost) for key, cost in sorted(spends.items()) if key[0] in there],
     )
-
-
-def _add(
-    model: type[Model],
-    *,
-    key: tuple[str, ...],
-    sums: tuple[str, ...],
-    also: tuple[str, ...],
-    rows: list[tuple[Any, ...]],
-) -> None:
-    """Add to rows of sums; make those that are not there. `also`: columns that are overwritten."""
-    quote = connection.ops.quote_name
-    table = quote(model._meta.db_table)
-    columns = {
-        name: quote(str(model._meta.get_field(name).column))  # type: ignore[union-attr] # all have
-        for name in (*key, *sums, *also)
-    }
-    changes = [f"{columns[n]} = {table}.{columns[n]} + excluded.{columns[n]}" for n in sums]
-    changes += [f"{columns[n]} = excluded.{columns[n]}" for n in also]
-    # Only names of our own tables and columns; every value is a parameter.
-    sql = (
-        f"INSERT INTO {table} ({', '.join(columns.values())}) "  # noqa: S608
-        f"VALUES ({', '.join(['%s'] * len(columns))}) "
-        f"ON CONFLICT ({', '.join(columns[n] for n in key)}) DO UPDATE SET {', '.join(changes)}"
-    )
-    day = connection.ops.adapt_datefield_value
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            sql, [[day(v) if isinstance(v, date) else v for v in row] for row in rows]
-        )
 
 
 def _note_use(model: type[Model], column: str, records: list[Record]) -> None:

@@ -176,3 +176,21 @@ async def test_without_a_gateway_clients_see_what_the_platform_plays(
     assert (None not in answers) == whole or not answers
     assert bool(upstream.whole) == whole
     assert not whole or (seen.cut.total(), seen.odd, seen.told) == (0, [], {})
+
+
+HOURS = [
+    {**RECORD, "by": by, "name": name, "hour": "2026-11-23T10:00:00Z", "requests": 2}
+    for by, name in (("all", ""), ("platform", "north"), ("model", "m-1"))
+]
+
+
+def test_hours_that_agree_break_nothing() -> None:
+    assert claims.hourly(GOOD, HOURS).holds
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [HOURS[:2], [*HOURS[:2], {**HOURS[2], "requests": 3}], [*HOURS, {**HOURS[1], "name": "x"}]],
+)
+def test_an_hour_that_differs_is_seen(hours: list[dict[str, Any]]) -> None:
+    assert not claims.hourly(GOOD, hours).holds

@@ -1,7 +1,8 @@
 // Draws the console's charts: <canvas data-chart="ID"> with <script type="application/json" id="ID">.
 //
 // The JSON: {kind: "line" | "bar" | "stacked", labels: [...], series: [{name, values}],
-// unit: "count" | "money" | "ms" | "percent", currency, total}. Chart.js comes with django-unfold.
+// unit: "count" | "money" | "ms" | "percent", currency}; the series of all others has rest: true.
+// Chart.js comes with django-unfold.
 // Each canvas has a table of the same numbers beside it for those who do not see it.
 "use strict";
 (() => {
@@ -31,7 +32,7 @@
   };
 
   const dataset = (series, index, chart) => {
-    const colour = COLOURS[index % COLOURS.length];
+    const colour = COLOURS[series.rest ? COLOURS.length - 1 : index % COLOURS.length];
     const filled = chart.kind !== "line";
     return {
       label: series.name,

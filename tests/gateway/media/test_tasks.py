@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from gateway.errors import ApiError
 from gateway.media import tasks
-from gateway.models import MediaTask, TaskState
+from gateway.media.outcome import record_of
+from gateway.models import MediaTask, TaskState, UsageHour, UsageTiming
 from licences.models import Licence
 from tests.gateway.conftest import Site
 from tests.gateway.media.pictures import images, png
@@ -48,6 +50,23 @@ def make(id: str, **over: Any) -> MediaTask:
 
 def leased(worker: str = "w", room: int = 100) -> list[str]:
     return [task.pk for task in tasks.lease(worker, room, timezone.now())]
+
+
+@pytest.mark.django_db
+def test_tasks_end_in_the_sums_of_their_hour_and_are_not_timed() -> None:
+    make("a")
+    make("b")
+    [well, badly] = tasks.lease("w", 2, timezone.now())
+    assert tasks.move(well, TaskState.QUEUED, state=TaskState.RUNNING)
+
+    assert tasks.complete(well, [], record_of(well, ()))
+    error = ApiError(502, "It broke.", type="server_error", code="x")
+    assert tasks.fail(badly, tasks.Ended(error), record_of(badly, (), error), frees_key=False)
+    assert not tasks.complete(well, [], record_of(well, ()))  # it has ended
+
+    found = UsageHour.objects.get(by="platform", name="acme")
+    assert (found.requests, found.failed, found.seconds) == (2, 1, 4)
+    assert not UsageTiming.objects.exists()
 
 
 @pytest.mark.django_db

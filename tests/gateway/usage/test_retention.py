@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from gateway.models import UsageDay, UsageRecord
+from gateway.models import UsageDay, UsageHour, UsageRecord, UsageTiming
 from gateway.usage import retention
 
 
@@ -87,10 +87,34 @@ async def test_the_setting_says_how_many_days_are_kept(
     assert await UsageRecord.objects.acount() == 1
 
 
-async def test_by_default_nothing_is_ever_removed(settings: Any) -> None:
-    settings.TOKENS_USAGE_DAYS = 0
+@pytest.mark.django_db(transaction=True)
+async def test_by_default_no_record_is_ever_removed(settings: Any) -> None:
+    from asgiref.sync import sync_to_async
 
-    await retention.run(in_this_thread)  # ends at once, and asks no database
+    settings.TOKENS_USAGE_DAYS = 0
+    await sync_to_async(records)(1, days_ago=5000)
+
+    assert await retention.remove_due(in_this_thread) == 0
+    assert await UsageRecord.objects.acount() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_hours_go_after_400_days_whatever_the_setting_says(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(retention, "PAUSE_S", 0)
+    settings.TOKENS_USAGE_DAYS = 0
+    for days in (399, 401, 500):
+        hour = timezone.now() - timedelta(days=days)
+        for by in UsageHour.By.values:
+            await UsageHour.objects.acreate(hour=hour, by=by)
+        for bucket in range(3):
+            await UsageTiming.objects.acreate(hour=hour, kind="latency", bucket=bucket, count=1)
+
+    await retention.remove_due(in_this_thread)
+
+    assert (await UsageHour.objects.acount(), await UsageTiming.objects.acount()) == (3, 3)
 
 
 @pytest.mark.django_db(transaction=True)
