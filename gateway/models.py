@@ -122,7 +122,10 @@ class UsageDay(models.Model):
         verbose_name = _("usage of a day")
         verbose_name_plural = _("usage by day")
         ordering = ["-day"]
-        indexes = [models.Index(fields=["platform", "day"], name="usage_day_platform")]
+        indexes = [
+            models.Index(fields=["platform", "day"], name="usage_day_platform"),
+            models.Index(fields=["licence_id", "day"], name="usage_day_licence_day"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["day", "licence_id", "platform", "model"], name="usage_day_once"
@@ -207,6 +210,64 @@ class UsageTiming(models.Model):
     @override
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d %H:%M} {self.kind} {self.bucket}"
+
+
+class CoarseSums(models.Model):
+    """What the coarser roll-ups add up, of the days' columns: for reports over long periods."""
+
+    platform = models.CharField(_("platform"), max_length=50, blank=True)
+    model = models.CharField(_("model"), max_length=200, blank=True)
+    requests = models.PositiveBigIntegerField(_("requests"), default=0)
+    errors = models.PositiveBigIntegerField(_("errors"), default=0)
+    prompt_tokens = models.PositiveBigIntegerField(_("prompt tokens"), default=0)
+    completion_tokens = models.PositiveBigIntegerField(_("completion tokens"), default=0)
+    cached_tokens = models.PositiveBigIntegerField(_("cached tokens"), default=0)
+    images = models.PositiveBigIntegerField(_("images"), default=0)
+    seconds = models.FloatField(_("seconds"), default=0)
+    cost_micros = models.BigIntegerField(_("cost"), default=0)
+    latency_ms = models.PositiveBigIntegerField(_("latency, summed"), default=0)
+
+    class Meta:
+        abstract = True
+
+
+class UsageWeek(CoarseSums):
+    """Sums of one week (UTC, from its Monday) for one licence, platform and model."""
+
+    week = models.DateField(_("week"))
+    licence_id = models.BigIntegerField(_("licence number"), default=0)
+
+    class Meta:
+        verbose_name = _("usage of a week")
+        verbose_name_plural = _("usage by week")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["week", "licence_id", "platform", "model"], name="usage_week_once"
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.week} {self.licence_id} {self.platform}/{self.model}"
+
+
+class UsageModelDay(CoarseSums):
+    """Sums of one day (UTC) for one platform and model, of all licences."""
+
+    day = models.DateField(_("day"))
+
+    class Meta:
+        verbose_name = _("usage of a model on a day")
+        verbose_name_plural = _("usage of models by day")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "platform", "model"], name="usage_model_day_once"
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.day} {self.platform}/{self.model}"
 
 
 class JournalBatch(models.Model):

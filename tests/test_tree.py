@@ -26,7 +26,7 @@ LARGER = {
     "gateway/protocols/openai_stream.py": 340,  # whole answers and streams, which must agree
     "gateway/protocols/dialect.py": 320,  # all rules, one small function each
     "gateway/protocols/gemini.py": 320,  # one wire, both directions
-    "gateway/models.py": 420,  # all models, whose fields carry their help
+    "gateway/models.py": 490,  # all models, whose fields carry their help
     "gateway/runtime.py": 350,  # all that a process has, in order of beginning and end
     "gateway/media/steps.py": 320,  # one small function for each step
     "licences/models.py": 310,  # three models whose fields carry their help

@@ -8,7 +8,15 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from gateway.models import MediaTask, UsageDay, UsageHour, UsageRecord, UsageTiming
+from gateway.models import (
+    MediaTask,
+    UsageDay,
+    UsageHour,
+    UsageModelDay,
+    UsageRecord,
+    UsageTiming,
+    UsageWeek,
+)
 from gateway.usage.timings import RATIO
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential, ModelMapping, Platform
@@ -172,6 +180,23 @@ def _rest() -> None:
         },
         **{name: name for name in sums},
     )
+    for model, moment, key in (
+        (
+            UsageWeek,
+            "date_trunc('week', day::timestamp)::date",
+            ("licence_id", "platform", "model"),
+        ),
+        (UsageModelDay, "day", ("platform", "model")),
+    ):
+        name = "week" if model is UsageWeek else "day"
+        coarse = ("requests", *sums)
+        _insert(
+            model,
+            f"(SELECT {moment} AS {name}, {', '.join(key)}, "  # noqa: S608 # our own names
+            + ", ".join(f"sum({column}) AS {column}" for column in coarse)
+            + f" FROM {UsageDay._meta.db_table} GROUP BY 1, {', '.join(key)}) AS sums",
+            **{column: column for column in (name, *key, *coarse)},
+        )
     _insert(
         LicenceSpend,
         f"(SELECT licence_id, sum(cost_micros) AS cost FROM {UsageDay._meta.db_table} "  # noqa: S608

@@ -6,27 +6,20 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat, truncatechars
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
 
-from gateway.admin.usage import GREY, Dated, ReadOnlyAdmin
+from gateway.admin.books import ReadOnlyAdmin, badge, moment, unbroken
+from gateway.admin.dated import Dated
+from gateway.admin.filters import LicenceFilter, PeriodFilter, ValuesFilter
+from gateway.console.units import duration
 from gateway.media import operating
 from gateway.media.links import link
-from gateway.models import ENDED, MediaFile, MediaTask, TaskState
-
-_COLOURS: dict[str, str] = {
-    TaskState.QUEUED: "#9a6700",
-    TaskState.SUBMITTING: "#0969da",
-    TaskState.RUNNING: "#0969da",
-    TaskState.STORING: "#0969da",
-    TaskState.COMPLETED: "#1a7f37",
-    TaskState.FAILED: "#cf222e",
-}
-_SMALL = "max-width:96px;max-height:64px;border-radius:4px"
-_LARGE = "max-width:480px;max-height:360px;border-radius:6px"
+from gateway.models import ENDED, MediaFile, MediaTask, UsageRecord
 
 
 @admin.register(MediaTask)
@@ -34,11 +27,17 @@ class MediaTaskAdmin(ReadOnlyAdmin):
     """One line a task."""
 
     list_display = (
-        *("created_at", "thumbnail", "kind", "standing", "licence", "platform", "model"),
+        *("ordered", "thumbnail", "kind", "standing", "licence", "platform", "model"),
         *("took", "problem"),
     )
-    list_display_links = ("created_at", "thumbnail")
-    list_filter = ("state", "kind", "platform", "blocking")
+    list_display_links = ("ordered", "thumbnail")
+    list_filter = (
+        *("state", "kind"),
+        ("platform", ValuesFilter),
+        ("licence_id", LicenceFilter),
+        ("created_at", PeriodFilter),
+        "blocking",
+    )
     search_fields = ("=id", "=request_id", "^licence_name", "^model")
     search_help_text = _("A task's or request's id, or how a licence or model begins.")
     date_hierarchy = "created_at"
@@ -50,7 +49,7 @@ class MediaTaskAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     *("licence", "platform", "credential_name", "model", "upstream_model"),
-                    *("upstream_id", "remixed_from", "request_id"),
+                    *("upstream_id", "remixed_from", "usage_record"),
                 )
             },
         ),
@@ -107,6 +106,11 @@ class MediaTaskAdmin(ReadOnlyAdmin):
             )
             self.message_user(request, text % {"count": rest}, messages.WARNING)
 
+    @admin.display(description=_("ordered"), ordering="created_at")
+    def ordered(self, task: MediaTask) -> SafeString:
+        """When it was ordered."""
+        return moment(task.created_at)
+
     @admin.display(description=_("made"))
     def thumbnail(self, task: MediaTask) -> SafeString:
         """The first picture, or a film's thumbnail, small."""
@@ -114,7 +118,8 @@ class MediaTaskAdmin(ReadOnlyAdmin):
         stills = [file for file in shown if file.content_type.startswith("image/")]
         if stills:
             address = self._link(task, stills[0])
-            return format_html('<img src="{}" alt="" style="{}" loading="lazy">', address, _SMALL)
+            form = '<img src="{}" alt="{}" class="tk-thumb" loading="lazy">'
+            return format_html(form, address, gettext("What task %s made") % task.pk)
         return format_html("{}", "▶" if shown else "-")
 
     @admin.display(description=_("what it made"))
@@ -124,13 +129,13 @@ class MediaTaskAdmin(ReadOnlyAdmin):
         for file in _shown(task):
             address = self._link(task, file)
             form = (
-                '<video src="{}" controls preload="metadata" style="{}"></video>'
+                '<video src="{}" controls preload="metadata" class="tk-picture"></video>'
                 if file.content_type.startswith("video/")
-                else '<img src="{}" alt="" style="{}" loading="lazy">'
+                else '<img src="{}" alt="" class="tk-picture" loading="lazy">'
             )
             rows.append(
                 (
-                    format_html(form, address, _LARGE),
+                    format_html(form, address),
                     address,
                     file.variant,
                     file.content_type,
@@ -145,25 +150,19 @@ class MediaTaskAdmin(ReadOnlyAdmin):
     def standing(self, task: MediaTask) -> SafeString:
         """The state in its colour, with its progress while it runs."""
         percent = "" if task.state in ENDED else f" {task.progress} %"
-        return format_html(
-            '<span style="white-space:nowrap"><span style="color:{}">●</span> {}{}</span>',
-            _COLOURS.get(task.state, GREY),
-            task.get_state_display(),
-            percent,
-        )
+        return badge(task.state, f"{task.get_state_display()}{percent}")
 
     @admin.display(description=_("how long"))
-    def took(self, task: MediaTask) -> str:
+    def took(self, task: MediaTask) -> SafeString:
         """From the order to the end, or until now."""
         seconds = ((task.completed_at or timezone.now()) - task.created_at).total_seconds()
-        minutes, rest = divmod(int(seconds), 60)
-        return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+        return unbroken(duration(seconds * 1000))
 
     @admin.display(description=_("error"))
     def problem(self, task: MediaTask) -> SafeString:
         """Why it failed, in short."""
-        shown = truncatechars(task.error_message, 60) or "-"
-        return format_html('<div style="min-width:16em">{}</div>', shown)
+        shown = truncatechars(task.error_message, 100) or "-"
+        return format_html('<span class="tk-cut" title="{}">{}</span>', shown, shown)
 
     @admin.display(description=_("error"))
     def problem_in_full(self, task: MediaTask) -> str:
@@ -187,6 +186,15 @@ class MediaTaskAdmin(ReadOnlyAdmin):
         if inputs:
             found["inputs"] = ", ".join(inputs)
         return ", ".join(f"{name}: {value}" for name, value in found.items()) or "-"
+
+    @admin.display(description=_("request"))
+    def usage_record(self, task: MediaTask) -> SafeString:
+        """Its id, with a link to its usage record once that is booked."""
+        record = UsageRecord.objects.filter(request_id=task.request_id).only("pk").first()
+        if record is None:
+            return format_html("{}", task.request_id or "-")
+        page = reverse("admin:gateway_usagerecord_change", args=[record.pk])
+        return format_html('<a href="{}">{}</a>', page, task.request_id)
 
     def _link(self, task: MediaTask, file: MediaFile) -> str:
         file.task = task

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from gateway.console import dashboard, explorer, first_steps, live, playground
+from gateway.console import dashboard, first_steps, live, playground
+from gateway.console.explorer import choices, downloads, page as explorer
 
 app_name = "console"
 urlpatterns = [
@@ -11,4 +12,7 @@ urlpatterns = [
     path("live/", live.show, name="live"),
     path("playground/", playground.show, name="playground"),
     path("explorer/", explorer.show, name="explorer"),
+    path("explorer/choices/", choices.show, name="explorer_choices"),
+    path("explorer/sums.csv", downloads.of_sums, name="explorer_sums"),
+    path("explorer/requests.csv", downloads.of_requests, name="explorer_requests"),
 ]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateway", "0007_console_permissions"),
+        ("gateway", "0008_hours"),
     ]
 
     operations = [

@@ -250,7 +250,10 @@ class Entry:
             "latency_ms": self._elapsed_ms(),
         }
         if len(self.tries) > 1 or (self.tries and "failure" in self.tries[0]):
-            record["tries"] = self.tries
+            record["tries"] = [
+                {**tried, "at_ms": int(at_s * 1000)}
+                for tried, at_s in zip(self.tries, self.tried_at, strict=True)
+            ]
         if credential is not None and credential.id:
             record["credential_id"] = credential.id
             record["credential_name"] = credential.name

@@ -10,21 +10,14 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gateway.models import UsageDay
+from gateway.usage import groups
 from gateway.usage.prices import MICROS
 
 By = Literal["licence", "platform", "model", "day"]
-_KEYS: dict[By, tuple[str, ...]] = {
-    "licence": ("licence_id", "licence_name"),
-    "platform": ("platform",),
-    "model": ("platform", "model"),
-    "day": ("day",),
-}
-GROUPS: tuple[By, ...] = tuple(_KEYS)
+GROUPS: tuple[By, ...] = ("licence", "platform", "model", "day")
 _SUMS = (
     *("requests", "errors", "prompt_tokens", "completion_tokens", "cached_tokens"),
     *("images", "seconds", "cost_micros"),
@@ -60,15 +53,10 @@ def usage(by: By, since: date, until: date | None = None) -> list[Row]:
 
     Days are in their order. The newest second may not be booked yet.
     """
-    names = _KEYS[by]
-    rows = UsageDay.objects.filter(day__gte=since)
-    if until is not None:
-        rows = rows.filter(day__lte=until)
-    sums = {f"sum_{name}": Sum(name) for name in _SUMS}
-    found = rows.order_by().values(*names).annotate(**sums)
+    found = groups.grouped(groups.Scope(since, until or date.max), by, from_days=True)
     report = [
-        Row(_key(by, group), **{name: group[f"sum_{name}"] or 0 for name in _SUMS})
-        for group in found
+        Row(key_of(by, key), **{name: getattr(group, name) or 0 for name in _SUMS})
+        for key, group in found.items()
     ]
     if by == "day":
         return sorted(report, key=lambda row: row.key)
@@ -95,11 +83,15 @@ def day_of(since: str) -> date:
         ) from None
 
 
-def _key(by: By, group: dict[str, Any]) -> str:
-    if by == "licence":
-        if not group["licence_id"]:
-            return "-"
-        return f"{group['licence_name']} ({group['licence_id']})"
-    if by == "model":
-        return f"{group['platform']}/{group['model']}"
-    return str(group[by])
+def key_of(by: groups.By, key: groups.Key) -> str:
+    """A group's name for tables and programs."""
+    match by:
+        case "licence":
+            number, name = key
+            return f"{name} ({number})" if number else "-"
+        case "model":
+            return "/".join(key)
+        case "month":
+            return f"{key[0]:%Y-%m}"
+        case _:
+            return str(key[0])

@@ -15,7 +15,7 @@ from django.db.models import Model
 
 from gateway.models import UsageDay, UsageRecord
 from gateway.shapes import Json
-from gateway.usage import hours, sums
+from gateway.usage import coarser, hours, sums
 from gateway.usage.prices import MAX_COST_MICROS
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential
@@ -163,6 +163,12 @@ def _add_to_days(records: list[Record]) -> None:
         also=("licence_name",),
         # In one order everywhere, so that two processes never wait for each other's rows.
         rows=[(*key, *of_day, names[key]) for key, of_day in sorted(days.items())],
+    )
+    coarser.add(
+        {
+            key: dict(zip(("requests", "errors", *_SUMS), of_day, strict=True))
+            for key, of_day in days.items()
+        }
     )
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from typing_extensions import override
 
-from gateway.usage import report, retention
+from gateway.usage import report, retention, sheets
 from gateway.usage.booking import Booking
 from gateway.usage.prices import format_micros
 
@@ -72,7 +72,7 @@ class Command(BaseCommand):
             writer = csv.writer(self.stdout, lineterminator="\n")
             writer.writerow(_COLUMNS)
             writer.writerows(
-                [_no_formula(row.key), *(row.public()[name] for name in _COLUMNS[1:])]
+                [sheets.cell(row.key), *(row.public()[name] for name in _COLUMNS[1:])]
                 for row in rows
             )
         elif rows:
@@ -120,11 +120,6 @@ class Command(BaseCommand):
                 for n, (cell, width) in enumerate(zip(row, widths, strict=True))
             )
             self.stdout.write("  ".join([first, *numbers]).rstrip())
-
-
-def _no_formula(key: str) -> str:
-    """A key as a spreadsheet should take it: callers choose the names of models and platforms."""
-    return f"'{key}" if key[:1] in ("=", "+", "-", "@") and key != "-" else key
 
 
 def _visible(key: str) -> str:

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from gateway.admin import large
 from gateway.models import UsageDay, UsageRecord
+from gateway.usage.stepping import values
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -93,6 +94,13 @@ def plans(ask: Callable[[], Any]) -> list[str]:
         (f"{RECORDS}?q=key 7", "usage_credential_begins"),
         (f"{RECORDS}?q=foaicmpl-77", "gateway_usagerecord_request_id"),
         (f"{RECORDS}?at__year=2026&at__month=10", "usage_at"),
+        (f"{RECORDS}?licence_id=7", "usage_licence_at"),
+        (f"{RECORDS}?model=model-7", "usage_model_begins"),
+        (
+            f"{RECORDS}?at__gte=2026-11-01 00:00:00%2B00:00&at__lt=2026-11-02 00:00:00%2B00:00",
+            "usage_at",
+        ),
+        (f"{DAYS}?licence_id=7", "usage_day_licence_day"),
         (f"{DAYS}?platform=p7", "usage_day_platform"),
         (f"{DAYS}?q=licence-77", "usage_day_licence_begins"),
     ],
@@ -129,7 +137,7 @@ def test_more_rows_than_anybody_pages_through_are_not_counted(
 def test_values_of_a_column_are_all_of_them_in_order() -> None:
     records(45)
 
-    found = large.values("gateway_usagerecord", "platform")
+    found = values("gateway_usagerecord", "platform")
 
     assert found == sorted({f"p{n}" for n in range(40)})
-    assert large.values("gateway_usageday", "platform") == []
+    assert values("gateway_usageday", "platform") == []

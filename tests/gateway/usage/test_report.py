@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from gateway.admin.usage import Dated
+from gateway.admin.dated import Dated
 from gateway.models import Outcome, UsageDay, UsageRecord
 from gateway.usage import report, rows
 from tests.gateway.usage.records import record
@@ -246,5 +246,7 @@ def test_the_page_of_a_request_shows_each_attempt_and_no_words_as_html(
 
     text = page.content.decode()
     assert found.tries == tries
-    assert "<td>acme/&lt;b&gt;m&lt;/b&gt;</td><td>one</td><td>1,200 ms</td><td>rate</td>" in text
-    assert "<td>spare/m-2</td><td>two</td><td>30 ms</td><td>answered</td>" in text
+    assert "Attempt 1 failed after 1.20 s: asked too fast" in text
+    assert "acme/&lt;b&gt;m&lt;/b&gt;, one" in text
+    assert "Attempt 2: 30 ms until the answer began" in text
+    assert "<b>m" not in text
