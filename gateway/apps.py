@@ -14,12 +14,12 @@ class GatewayConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Tell the two apps below, which do not know each other, what each needs of the rest."""
-        from gateway.probe import probe
+        from gateway.probe import list_models, probe
         from licences.forms import platform_choices
         from platforms import probing
 
         platform_choices.register(_platforms)
-        probing.use(probe)
+        probing.use(probe, list_models)
 
 
 def _platforms() -> list[tuple[str, str]]:
