@@ -66,6 +66,8 @@ class PlatformForm(PresetForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "note" in self.fields:  # it is not, for those who may only look
+            self.fields["note"].widget.attrs["rows"] = 2
         if self.instance.pk:
             return
         for name in ("protocol", "auth_style"):
@@ -73,6 +75,7 @@ class PlatformForm(PresetForm):
             assert isinstance(field, forms.ChoiceField)
             field.choices = [("", _("as the preset has it")), *field.choices]  # type: ignore[misc]
 
+    @override
     def _post_clean(self) -> None:
         super()._post_clean()
         if not self.errors:

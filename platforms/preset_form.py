@@ -34,7 +34,7 @@ _PART = RegexValidator(
 )
 
 
-def _part(label: Promise, help_text: Promise) -> forms.CharField:
+def _part(label: Any, help_text: Any) -> forms.CharField:
     return forms.CharField(
         label=label,
         required=False,

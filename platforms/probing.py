@@ -43,6 +43,9 @@ class ProbeResult:
     """The mapped chat models that were tried; what is wrong with one is not the credential's."""
 
 
+_EXAMPLES = 50  # names of models that are kept of a list
+
+
 Probe = Callable[[Platform, Credential | None], ProbeResult]
 _probes: list[Probe] = []
 
@@ -97,6 +100,7 @@ def _keep(platform: Platform, credential: Credential | None, result: ProbeResult
         "detail": _text(result.detail),
         "latency_ms": result.latency_ms,
         "tried": tried,
+        "listed": [_text(name) for name in result.models[:_EXAMPLES]],
     }
     LastTest.objects.update_or_create(platform=platform, credential=credential, defaults=shown)
 

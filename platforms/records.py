@@ -70,6 +70,8 @@ class LastTest(models.Model):
     latency_ms = models.PositiveIntegerField(_("took"), default=0)
     tried = models.JSONField(_("models tried"), default=list)
     """`[{"model", "ok", "status", "ms", "detail"}]`, of mapped chat models."""
+    listed = models.JSONField(_("models listed"), default=list)
+    """Some of the names that the platform lists, for examples."""
 
     class Meta:
         verbose_name = _("last test")

@@ -11,6 +11,9 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
@@ -66,8 +69,8 @@ class CredentialAdmin(ProxyAdmin):
         *("test_selected", "drain_selected", "undrain_selected"),
     )
     list_display = (
-        *("name", "platform", "state", "in_flight", "success", "tier", "weight"),
-        *("last_used_at", "last_error", "last_error_at"),
+        *("name", "platform", "state", "in_flight", "success", "order"),
+        *("last_used_at", "last_said"),
     )
     list_filter = (StateFilter, "platform", ("last_error", admin.EmptyFieldListFilter))
     list_select_related = ("platform",)
@@ -179,6 +182,20 @@ class CredentialAdmin(ProxyAdmin):
     def in_flight(self, row: Any) -> int:
         """Calls that it carries now."""
         return _of(row).in_flight
+
+    @admin.display(description=_("tier · weight"), ordering="tier")
+    def order(self, row: Any) -> str:
+        """When it is its turn."""
+        return f"{row.tier} · {row.weight}"
+
+    @admin.display(description=_("last error"), ordering="last_error_at")
+    def last_said(self, row: Any) -> SafeString | str:
+        """What went wrong last, and when."""
+        if not row.last_error:
+            return "-"
+        at = row.last_error_at
+        shown_at = date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT") if at else ""
+        return format_html('<div>{}<div class="tk-why">{}</div></div>', row.last_error, shown_at)
 
     @admin.display(description=_("went well, last hour"))
     def success(self, row: Any) -> str:

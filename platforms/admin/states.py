@@ -29,7 +29,7 @@ def state_text(found: Shown) -> SafeString:
     text = " ".join(word for word in why if word)
     if not text:
         return state_badge(found)
-    return format_html('{}<div class="tk-why">{}</div>', state_badge(found), text)
+    return format_html('<div>{}<div class="tk-why">{}</div></div>', state_badge(found), text)
 
 
 def until(found: Shown) -> str:
