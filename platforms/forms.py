@@ -95,7 +95,8 @@ class PlatformForm(PresetForm):
 
     @override
     def save(self, commit: bool = True) -> Platform:
-        if self.instance.pk and _TESTED & set(self.changed_data):
+        before = Platform.objects.filter(pk=self.instance.pk).values(*_TESTED).first() or {}
+        if any(getattr(self.instance, name) != old for name, old in before.items()):
             LastTest.objects.filter(platform=self.instance).delete()  # that was another place
         return super().save(commit)
 
