@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from platforms.adding import enable_now
 from platforms.admin.rows import ProxyAdmin, SwitchAdmin, way_back
@@ -72,7 +73,12 @@ class CredentialAdmin(ProxyAdmin):
         *("name", "platform", "state", "in_flight", "success", "order"),
         *("last_used_at", "last_said"),
     )
-    list_filter = (StateFilter, "platform", ("last_error", admin.EmptyFieldListFilter))
+    list_filter = (
+        StateFilter,
+        ("platform", RelatedDropdownFilter),
+        ("last_error", admin.EmptyFieldListFilter),
+    )
+    list_filter_submit = True  # a choice among many platforms is a field, and sent
     list_select_related = ("platform",)
     search_fields = ("name", "platform__slug", "last_error", "disabled_reason")
     autocomplete_fields = ("platform",)
@@ -159,7 +165,7 @@ class CredentialAdmin(ProxyAdmin):
         """A button of the credential's page."""
         verbs: dict[str, Callable[[HttpRequest, QuerySet[Credential]], None]] = {
             "enable-now": self.enable_now_selected,
-            "test": self.test_selected,
+            "test": self._test,
             "drain": self.drain_selected,
             "undrain": self.undrain_selected,
         }
@@ -227,6 +233,11 @@ class CredentialAdmin(ProxyAdmin):
         for credential in queryset.select_related("platform"):
             result = probe_and_note(credential.platform, credential)
             self.say_probe(request, str(credential), result)
+
+    def _test(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        for credential in queryset.select_related("platform"):
+            result = probe_and_note(credential.platform, credential)
+            self.say_probe_briefly(request, str(credential), result)
 
     def _drain(self, request: HttpRequest, queryset: QuerySet[Credential], on: bool) -> None:
         said = gettext("Draining.") if on else gettext("Draining ended.")

@@ -76,4 +76,5 @@ def _next(platform: Platform, keyless: bool, keys: list[Credential], tests: list
         return "credential"
     if not any(test.ok for test in tests):
         return "failed" if tests else "test"
-    return ""
+    tried = [one for test in tests if test.ok for one in test.tried]
+    return "models" if any(not one["ok"] for one in tried) else ""

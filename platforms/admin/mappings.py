@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 from typing_extensions import override
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from platforms.adding import from_micros
 from platforms.admin.rows import SwitchAdmin
@@ -28,7 +29,8 @@ class ModelMappingAdmin(DialectAdmin, SwitchAdmin):
         *("public_name", "platform", "sent_as", "kind", "on"),
         *("prices", "updated_on"),
     )
-    list_filter = ("enabled", "kind", "platform")
+    list_filter = ("enabled", "kind", ("platform", RelatedDropdownFilter))
+    list_filter_submit = True  # a choice among many platforms is a field, and sent
     list_select_related = ("platform",)
     search_fields = ("public_name", "upstream_name")
     autocomplete_fields = ("platform",)

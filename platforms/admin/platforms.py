@@ -1,5 +1,6 @@
 """The console's pages for platforms."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -22,7 +23,7 @@ from platforms.forms import PlatformForm
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.preset_form import grouped, parts_of
 from platforms.presets import PRESETS, Preset
-from platforms.probing import probe_and_note
+from platforms.probing import ProbeResult, probe_and_note
 
 
 @admin.register(Platform)
@@ -155,7 +156,7 @@ class PlatformAdmin(SyncAdmin, DialectAdmin, ProxyAdmin):
         if not self.has_change_permission(request, row):
             raise PermissionDenied
         if verb == "test":
-            self._test(request, row)
+            self._test(request, row, self.say_probe_briefly)
         else:
             self.enable_selected(request, Platform.objects.filter(pk=object_id))
         page = reverse("admin:platforms_platform_change", args=[object_id])
@@ -201,18 +202,23 @@ class PlatformAdmin(SyncAdmin, DialectAdmin, ProxyAdmin):
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Platform]) -> None:
         """Try each platform with each of its enabled credentials."""
         for platform in queryset:
-            self._test(request, platform)
+            self._test(request, platform, self.say_probe)
 
-    def _test(self, request: HttpRequest, platform: Platform) -> None:
+    def _test(
+        self,
+        request: HttpRequest,
+        platform: Platform,
+        say: Callable[[HttpRequest, str, ProbeResult], None],
+    ) -> None:
         keys = list(platform.credentials.filter(enabled=True))
         if platform.auth_style == AuthStyle.NONE:
-            self.say_probe(request, str(platform), probe_and_note(platform, None))
+            say(request, str(platform), probe_and_note(platform, None))
         elif not keys:
             text = gettext("%s has no enabled credential to test with.") % platform
             self.message_user(request, text, messages.WARNING)
         else:
             for key in keys:
-                self.say_probe(request, str(key), probe_and_note(platform, key))
+                say(request, str(key), probe_and_note(platform, key))
 
 
 def _chosen(request: HttpRequest) -> Preset | None:

@@ -1,5 +1,6 @@
 """Rows of the console that can be switched on and off, tested, and reached by a proxy."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -81,10 +82,23 @@ class SwitchAdmin(_Admin):
         return badge("", gettext("off"))
 
     def say_probe(self, request: HttpRequest, name: str, result: ProbeResult) -> None:
-        """Tell what a test has shown."""
+        """Tell what a test has shown, with a table of the models tried."""
         ok = result.ok and all(one.ok for one in result.tried)
         level = messages.SUCCESS if ok else messages.ERROR
         self.message_user(request, probe_message(name, result), level)
+
+    def say_probe_briefly(self, request: HttpRequest, name: str, result: ProbeResult) -> None:
+        """The same in a sentence, where the page itself has the table."""
+        text = str(probe_message(name, replace(result, tried=())))
+        level = messages.SUCCESS if result.ok else messages.ERROR
+        if failed := sum(not one.ok for one in result.tried):
+            level = messages.WARNING
+            text += " " + ngettext(
+                "%(count)d mapped model does not answer.",
+                "%(count)d mapped models do not answer.",
+                failed,
+            ) % {"count": failed}
+        self.message_user(request, text, level)
 
 
 class ProxyAdmin(SwitchAdmin):

@@ -34,14 +34,15 @@ def operator(admin_client: Client) -> Client:
 
 def sent_back(form: Any) -> dict[str, Any]:
     """The form as it comes, as a browser would send it back."""
-    values = {name: form[name].value() for name in form.fields}
+    values: dict[str, Any] = {name: form[name].value() for name in form.fields}
     return {name: value for name, value in values.items() if value not in (None, False)}
 
 
 def filled_in(client: Client, preset: str) -> dict[str, Any]:
     """The page's form."""
     page: Any = client.get(ADD, {"preset": preset})
-    return sent_back(page.context["adminform"].form)
+    filled: dict[str, Any] = sent_back(page.context["adminform"].form)
+    return filled
 
 
 def completed(preset: Preset) -> str:
@@ -50,7 +51,8 @@ def completed(preset: Preset) -> str:
 
 
 def columns(slug: str) -> dict[str, Any]:
-    return Platform.objects.filter(slug=slug).values(*same_for_both).get()
+    found: dict[str, Any] = Platform.objects.values(*same_for_both).get(slug=slug)
+    return found
 
 
 def test_every_preset_stands_in_one_group_and_every_group_has_a_title() -> None:
