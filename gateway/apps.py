@@ -17,7 +17,7 @@ class GatewayConfig(AppConfig):
     def ready(self) -> None:
         """Tell the two apps below, which do not know each other, what each needs of the rest."""
         from gateway.console import licence_panels
-        from gateway.probe import probe
+        from gateway.probe import list_models, probe
         from licences.forms import platform_choices
         from licences.panels import panels
         from platforms import probing, secrets
@@ -28,7 +28,7 @@ class GatewayConfig(AppConfig):
             usages_of=licence_panels.usages_of,
             reaches=licence_panels.reaches,
         )
-        probing.use(probe)
+        probing.use(probe, list_models)
         secrets.rotate_also(_rotate_webhooks)
 
 

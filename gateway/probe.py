@@ -31,15 +31,26 @@ _MAX_ANSWER = 2**20
 
 def probe(platform: Platform, credential: Credential | None) -> ProbeResult:
     """Ask for the list of models, and each mapped chat model for a token. Blocks."""
+    mapped = ModelMapping.objects.filter(platform_id=platform.pk, kind=Kind.CHAT, enabled=True)
+    names = mapped.order_by("public_name").values_list("public_name", "upstream_name")
+    return _asked(platform, credential, list(names[:MOST_MODELS]))
+
+
+def list_models(platform: Platform, credential: Credential | None) -> ProbeResult:
+    """Ask for the list of models, and no model for anything. Blocks."""
+    return _asked(platform, credential, [])
+
+
+def _asked(
+    platform: Platform, credential: Credential | None, mapped: list[tuple[str, str]]
+) -> ProbeResult:
     started = time.monotonic()
     try:
         spec, key = spec_of(platform, credential)
     except SecretUnreadable as error:
         return ProbeResult(False, None, 0, str(error))
-    mapped = ModelMapping.objects.filter(platform_id=platform.pk, kind=Kind.CHAT, enabled=True)
-    names = mapped.order_by("public_name").values_list("public_name", "upstream_name")
     try:
-        return asyncio.run(_probe(spec, key, list(names[:MOST_MODELS]), started))
+        return asyncio.run(_probe(spec, key, mapped, started))
     except Failure as failure:
         scrub(failure, key)
         detail = f"{failure.kind}: {failure.message}"

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from platforms import service_account, sharing
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
 from platforms.presets import PRESETS, PROTOCOLS, Preset
+from platforms.records import LastTest
 from platforms.secrets import encrypt
 
 MAX_SECRET = 8_192  # characters; a header's usual limit. The longest tokens have about 2,000.
@@ -130,6 +131,7 @@ def set_secret(credential: Credential, secret: str) -> None:
     credential.last_error, credential.last_error_at = "", None
     credential.save(update_fields=["secret_encrypted", "last_error", "last_error_at", "updated_at"])
     sharing.reset([credential.pk])
+    LastTest.objects.filter(credential=credential).delete()
 
 
 def clean_secret(secret: str, auth_style: str = AuthStyle.BEARER) -> str:

@@ -60,8 +60,9 @@ def dialect_table(preset: str, rules: Rules, overrides: Rules | None = None) -> 
     dialect = as_rules(dialect_of(preset, layers[1][1], layers[2][1]))
     rows = ((name, _shown(dialect[name]), _whence(name, layers), MEANINGS[name]) for name in HINTS)
     return format_html(
-        '<table class="dialect"><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr>'
-        "</thead><tbody>{}</tbody></table>",
+        '<div class="tk-table-frame"><table class="dialect tk-table"><thead><tr>'
+        '<th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th>'
+        '<th scope="col">{}</th></tr></thead><tbody>{}</tbody></table></div>',
         *(_t("Rule"), _t("Value"), _t("From"), _t("Meaning")),
         format_html_join(
             "",

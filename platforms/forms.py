@@ -1,6 +1,5 @@
 """The console's forms for platforms: presets, write-only secrets, prices as people write them."""
 
-import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -8,39 +7,30 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from platforms import sharing
-from platforms.adding import check_platform, clean_secret, fill_from_preset
+from platforms.adding import check_platform, clean_secret
 from platforms.models import AuthStyle, Credential, ModelMapping, Platform
-from platforms.presets import PRESETS, PROTOCOLS
+from platforms.preset_form import PresetForm, parts_of
+from platforms.presets import PROTOCOLS
+from platforms.records import LastTest
 from platforms.secrets import encrypt
 from platforms.validators import validate_object
 
 if TYPE_CHECKING:  # the class takes a parameter in its stubs only
-    _PlatformForm = forms.ModelForm[Platform]
     _CredentialForm = forms.ModelForm[Credential]
     _MappingForm = forms.ModelForm[ModelMapping]
 else:
-    _PlatformForm = _CredentialForm = _MappingForm = forms.ModelForm
+    _CredentialForm = _MappingForm = forms.ModelForm
 
 _MICROS = 1_000_000
-_OF_PRESET = ("name", "base_url", "protocol", "auth_style", "chat_path", "models_path")
-
-
-def _for_browser() -> dict[str, Any]:
-    """What preset.js shows in the fields that are left empty."""
-    return {
-        preset.slug: {
-            "notes": preset.notes,
-            "fields": {
-                "name": preset.title,
-                "base_url": preset.base_url or "https://…/v1",
-                "chat_path": preset.chat_path,
-                "models_path": preset.models_path,
-            },
-        }
-        for preset in PRESETS.values()
-    }
+# With another one of these, what a test has shown is not about the same any more.
+_TESTED = {"base_url", "protocol", "auth_style", "chat_path", "models_path", "headers", "proxy"}
 
 
 def _object(value: Any) -> Any:
@@ -60,20 +50,13 @@ def _list(value: Any) -> Any:
     return value or []
 
 
-class PlatformForm(_PlatformForm):
+class PlatformForm(PresetForm):
     """A platform. When one is added, what is left empty comes from the preset."""
 
-    preset_choice = forms.ChoiceField(
-        label=_("Preset"),
-        choices=[(preset.slug, preset.title) for preset in PRESETS.values()],
-        widget=forms.Select(attrs={"data-presets": json.dumps(_for_browser())}),
-        help_text=_(
-            "A service that is known here. What you leave empty below is filled in from it."
-        ),
-    )
     protocol = forms.ChoiceField(
         label=_("Protocol"),
         choices=[(name, name) for name in PROTOCOLS],
+        widget=UnfoldAdminSelectWidget(),
         help_text=_("The language that this platform speaks."),
     )
 
@@ -83,32 +66,18 @@ class PlatformForm(_PlatformForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "note" in self.fields:  # it is not, for those who may only look
+            self.fields["note"].widget.attrs["rows"] = 2
         if self.instance.pk:
-            del self.fields["preset_choice"]
             return
-        for name in _OF_PRESET:
-            self.fields[name].required = False
-            self.fields[name].initial = None
-            self.initial.pop(name, None)
         for name in ("protocol", "auth_style"):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = [("", _("as the preset has it")), *field.choices]  # type: ignore[misc]
 
+    @override
     def _post_clean(self) -> None:
-        # Before the model's own validation: what it looks at is what will be saved.
-        if not self.instance.pk and (preset := PRESETS.get(self.data.get("preset_choice", ""))):
-            given = [name for name, value in self.cleaned_data.items() if value not in ("", None)]
-            left_open = Platform()
-            fill_from_preset(left_open, preset)
-            for name in _OF_PRESET:
-                if name not in given:
-                    self.cleaned_data[name] = getattr(left_open, name)
-            headers = self.cleaned_data.get("headers") or {}
-            if isinstance(headers, dict):  # what is none is refused below, by the model
-                self.cleaned_data["headers"] = {**preset.headers, **headers}
-            self.instance.preset = preset.slug
-        super()._post_clean()  # type: ignore[misc]
+        super()._post_clean()
         if not self.errors:
             # What is not on the page cannot be put right there, so it is no reason to refuse.
             elsewhere = {field.name for field in Platform._meta.fields} - set(self.fields)
@@ -116,6 +85,20 @@ class PlatformForm(_PlatformForm):
                 check_platform(self.instance, exclude=elsewhere)
             except ValidationError as error:
                 self.add_error(None, error)
+                self._point_at_parts()
+
+    def _point_at_parts(self) -> None:
+        """Say it also where the missing part can be entered."""
+        for name in parts_of(self.preset):
+            if not self.cleaned_data.get(name) and "base_url" in self.errors:
+                self.add_error(name, _("This stands in braces in the base URL; fill it in."))
+
+    @override
+    def save(self, commit: bool = True) -> Platform:
+        before = Platform.objects.filter(pk=self.instance.pk).values(*_TESTED).first() or {}
+        if any(getattr(self.instance, name) != old for name, old in before.items()):
+            LastTest.objects.filter(platform=self.instance).delete()  # that was another place
+        return super().save(commit)
 
     def clean_headers(self) -> Any:
         """An object, be it an empty one."""
@@ -138,7 +121,7 @@ class CredentialForm(_CredentialForm):
         label=_("Secret"),
         required=False,
         strip=True,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
         help_text=_(
             "The key as the platform gave it to you. It is stored encrypted and never shown again; "
             "leave this empty to keep the one that is stored."
@@ -192,6 +175,7 @@ class CredentialForm(_CredentialForm):
             self.instance.last_error, self.instance.last_error_at = "", None
             if self.instance.pk:  # what was held against the old one is not the new one's
                 sharing.reset([self.instance.pk])
+                LastTest.objects.filter(credential=self.instance).delete()
                 self.instance.refresh_from_db(fields=sharing.RESET)
         return super().save(commit)
 
@@ -200,7 +184,9 @@ class PriceField(forms.DecimalField):
     """Money in units of the currency, kept as an integer of a millionth of it."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=0, max_digits=14, decimal_places=6, **kwargs)
+        # No number field: a wheel over it, or a locale's comma, would change what is entered.
+        widget = UnfoldAdminTextInputWidget({"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(min_value=0, max_digits=14, decimal_places=6, widget=widget, **kwargs)
 
     @override
     def prepare_value(self, value: Any) -> Any:

@@ -9,7 +9,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-from platforms.records import Cooldown, PoolReport  # noqa: F401 # Django looks for models here
+from platforms.records import (  # noqa: F401 # Django looks for models here
+    Cooldown,
+    LastTest,
+    PoolReport,
+)
 from platforms.validators import (
     validate_base_url,
     validate_fallbacks,

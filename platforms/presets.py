@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from platforms.preset_links import HELP
+
 Json = Any
 
 
@@ -34,6 +36,8 @@ class Preset:
     """Sent with every call, beside the key's. Default: none."""
     rules: Mapping[str, Json] = field(default_factory=dict)
     """How its language differs: fields of `routes.Dialect`, as JSON. Default: not at all."""
+    help_url: str = ""
+    """Where one gets a key or reads on; from `preset_links`. "": not surely known."""
 
     @property
     def needs_base_url(self) -> bool:
@@ -467,6 +471,6 @@ _ALL = (
     ),
 )
 
-PRESETS: dict[str, Preset] = {preset.slug: preset for preset in _ALL}
+PRESETS: dict[str, Preset] = {it.slug: replace(it, help_url=HELP.get(it.slug, "")) for it in _ALL}
 # What a platform's protocol may be: what any of the presets speaks.
 PROTOCOLS = tuple(sorted({preset.protocol for preset in _ALL}))

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from platforms import sharing
 from platforms.models import Credential, Platform
+from platforms.records import LastTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,16 @@ class ProbeResult:
     """The mapped chat models that were tried; what is wrong with one is not the credential's."""
 
 
+_EXAMPLES = 50  # names of models that are kept of a list
+
+
 Probe = Callable[[Platform, Credential | None], ProbeResult]
 _probes: list[Probe] = []
 
 
-def use(probe: Probe) -> None:
-    """Let this one answer from now on."""
-    _probes[:] = [probe]
+def use(probe: Probe, lister: Probe | None = None) -> None:
+    """Let this one answer from now on, and `lister` where only the list of models is asked for."""
+    _probes[:] = [probe, lister or probe]
 
 
 def probe(platform: Platform, credential: Credential | None) -> ProbeResult:
@@ -61,9 +65,17 @@ def probe(platform: Platform, credential: Credential | None) -> ProbeResult:
     return _probes[0](platform, credential)
 
 
+def list_models(platform: Platform, credential: Credential | None) -> ProbeResult:
+    """Ask for the list of models alone, and write nothing down. Blocks. Raises RuntimeError."""
+    if not _probes:
+        raise RuntimeError("No probe is registered: an app that has one calls probing.use() first.")
+    return _probes[-1](platform, credential)
+
+
 def probe_and_note(platform: Platform, credential: Credential | None) -> ProbeResult:
-    """Try it, and keep what went wrong where the credential's page shows it. Blocks."""
+    """Try it, and keep what it has shown where the console's pages tell of it. Blocks."""
     result = probe(platform, credential)
+    _keep(platform, credential, result)
     if credential is not None:
         noted = {
             "last_error": "" if result.ok else result.detail[:300],
@@ -74,3 +86,24 @@ def probe_and_note(platform: Platform, credential: Credential | None) -> ProbeRe
         if result.ok and credential.disabled_reason:
             sharing.revive(credential.pk)
     return result
+
+
+def _keep(platform: Platform, credential: Credential | None, result: ProbeResult) -> None:
+    tried = [
+        {"model": it.model, "ok": it.ok, "status": it.status, "ms": it.latency_ms}
+        | {"detail": _text(it.detail)}
+        for it in result.tried
+    ]
+    shown = {
+        "at": timezone.now(),
+        "ok": result.ok,
+        "detail": _text(result.detail),
+        "latency_ms": result.latency_ms,
+        "tried": tried,
+        "listed": [_text(name) for name in result.models[:_EXAMPLES]],
+    }
+    LastTest.objects.update_or_create(platform=platform, credential=credential, defaults=shown)
+
+
+def _text(detail: str) -> str:
+    return detail.replace("\x00", "")[:300]  # which PostgreSQL does not store

@@ -28,4 +28,4 @@ def _table(tried: Iterable[ModelResult]) -> SafeString:
             for one in tried
         ),
     )
-    return format_html('<table style="margin:.5em 0">{}</table>', rows)
+    return format_html('<table class="tk-table tk-small">{}</table>', rows)

@@ -46,3 +46,46 @@ class PoolReport(models.Model):
     @override
     def __str__(self) -> str:
         return self.process
+
+
+class LastTest(models.Model):
+    """What the last test of a platform with one credential has shown; None: it asks for no key.
+
+    Gone when the secret or the address that was tested is another one.
+    """
+
+    platform = models.ForeignKey(
+        "platforms.Platform", models.CASCADE, related_name="last_tests", editable=False
+    )
+    credential = models.ForeignKey(
+        "platforms.Credential",
+        models.CASCADE,
+        null=True,
+        related_name="last_tests",
+        editable=False,
+    )
+    at = models.DateTimeField(_("time"))
+    ok = models.BooleanField(_("went well"))
+    detail = models.CharField(_("result"), max_length=300, blank=True)
+    latency_ms = models.PositiveIntegerField(_("took"), default=0)
+    tried = models.JSONField(_("models tried"), default=list)
+    """`[{"model", "ok", "status", "ms", "detail"}]`, of mapped chat models."""
+    listed = models.JSONField(_("models listed"), default=list)
+    """Some of the names that the platform lists, for examples."""
+
+    class Meta:
+        verbose_name = _("last test")
+        verbose_name_plural = _("last tests")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["platform", "credential"], name="last_test_once"),
+            models.UniqueConstraint(
+                fields=["platform"],
+                condition=models.Q(credential=None),
+                name="last_test_keyless_once",
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.platform_id} {self.credential_id} {self.ok}"

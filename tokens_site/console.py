@@ -130,8 +130,8 @@ UNFOLD = {
     ],
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [_file("console.css")],
-    "SCRIPTS": [_file("console.js"), _file("charts.js")],
+    "STYLES": [_file("console.css"), _file("first_steps.css")],
+    "SCRIPTS": [_file("console.js"), _file("charts.js"), _file("first_steps.js")],
     "DASHBOARD_CALLBACK": "gateway.console.dashboard.fill",
     "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},
     "COLORS": {

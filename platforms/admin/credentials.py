@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,11 +17,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from platforms.adding import enable_now
-from platforms.admin.rows import ProxyAdmin, SwitchAdmin
+from platforms.admin.rows import ProxyAdmin, SwitchAdmin, way_back
+from platforms.admin.states import state_badge, state_text, success_text, until
 from platforms.forms import CredentialForm
-from platforms.models import Credential
+from platforms.models import Credential, Platform
+from platforms.presets import PRESETS
 from platforms.probing import probe_and_note
 from platforms.state import Shown, State, in_state, shown
 
@@ -60,15 +64,21 @@ class CredentialAdmin(ProxyAdmin):
     """The operator's own keys. Their secrets are entered here and never shown."""
 
     form = CredentialForm
+    change_form_outer_before_template = "admin/platforms/credential/head.html"
     actions = (
         *("enable_now_selected", *SwitchAdmin.actions),
         *("test_selected", "drain_selected", "undrain_selected"),
     )
     list_display = (
-        *("name", "platform", "state", "in_flight", "success", "tier", "weight"),
-        *("proxy_shown", "last_used_at", "last_error", "last_error_at"),
+        *("name", "platform", "state", "in_flight", "success", "order"),
+        *("last_used_at", "last_said"),
     )
-    list_filter = (StateFilter, "platform", ("last_error", admin.EmptyFieldListFilter))
+    list_filter = (
+        StateFilter,
+        ("platform", RelatedDropdownFilter),
+        ("last_error", admin.EmptyFieldListFilter),
+    )
+    list_filter_submit = True  # a choice among many platforms is a field, and sent
     list_select_related = ("platform",)
     search_fields = ("name", "platform__slug", "last_error", "disabled_reason")
     autocomplete_fields = ("platform",)
@@ -92,15 +102,55 @@ class CredentialAdmin(ProxyAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Credential | None = None) -> Any:
         secret = ("secret",) if self._may_write(request, obj) else ()
         proxy = self.proxy_field(request, obj)
+        use = ("tier", "weight", "groups", "max_concurrency", "rpm", proxy)
+        fold = {"classes": ("collapse",)}
         return (
             (None, {"fields": ("platform", "name", *secret, "enabled", "draining")}),
-            *([(_("How it is"), {"fields": self.health})] if obj else []),
-            (
-                _("How it is used"),
-                {"fields": ("tier", "weight", "groups", "max_concurrency", "rpm", proxy)},
-            ),
-            *([(_("Record"), {"fields": self.record})] if obj else []),
+            *([(_("How it is"), {**fold, "fields": self.health})] if obj else []),
+            (_("How it is used"), {**fold, "fields": use}),
+            *([(_("Record"), {**fold, "fields": self.record})] if obj else []),
         )
+
+    @override
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With a link to where one gets a key, if it is known which platform it is for."""
+        number = request.GET.get("platform", "")
+        known = (
+            Platform.objects.filter(pk=number) if number.isdecimal() else Platform.objects.none()
+        )
+        platform = known.first()
+        shown = {"for_platform": platform, "preset": platform and PRESETS.get(platform.preset)}
+        return super().add_view(request, form_url, {**(extra_context or {}), **shown})
+
+    @override
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The form below, above it how it is and what can be done now."""
+        row = self.get_object(request, unquote(object_id))
+        shown = {}
+        if row is not None and self.has_view_permission(request, row):
+            found = _of(row)
+            head = {"shown": found, "badge": state_badge(found), "until": until(found)}
+            tests = row.last_tests.select_related("credential__platform")
+            may = self.has_change_permission(request, row)
+            shown = {"head": {**head, "row": row, "tests": list(tests), "may_change": may}}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
+
+    @override
+    def response_add(
+        self, request: HttpRequest, obj: Credential, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Back to where one came from, or to the platform's page, where it can be tested."""
+        may_look = request.user.has_perm("platforms.view_platform")
+        if {"_addanother", "_continue", "_popup"} & set(request.POST) or not may_look:
+            return super().response_add(request, obj, post_url_continue)
+        text = gettext("%s was added, and is stored encrypted. Test it next.") % obj
+        self.message_user(request, text, messages.SUCCESS)
+        page = reverse("admin:platforms_platform_change", args=[obj.platform_id])
+        return redirect(way_back(request) or page)
 
     @override
     def get_urls(self) -> list[URLPattern]:
@@ -115,7 +165,7 @@ class CredentialAdmin(ProxyAdmin):
         """A button of the credential's page."""
         verbs: dict[str, Callable[[HttpRequest, QuerySet[Credential]], None]] = {
             "enable-now": self.enable_now_selected,
-            "test": self.test_selected,
+            "test": self._test,
             "drain": self.drain_selected,
             "undrain": self.undrain_selected,
         }
@@ -126,38 +176,37 @@ class CredentialAdmin(ProxyAdmin):
         if row is None or verb not in verbs or not self.has_change_permission(request, row):
             raise Http404
         verbs[verb](request, rows)
-        return redirect(reverse("admin:platforms_credential_change", args=[object_id]))
+        page = reverse("admin:platforms_credential_change", args=[object_id])
+        return redirect(way_back(request) or page)
 
     @admin.display(description=_("state"))
     def state(self, row: Any) -> SafeString:
         """How it is, why, and until when."""
-        found = _of(row)
-        until = (
-            ""
-            if found.until is None
-            else gettext("until %s")
-            % date_format(timezone.localtime(found.until), "SHORT_DATETIME_FORMAT")
-        )
-        return format_html(
-            '<span class="credential-{}">{}</span><div class="help">{} {}</div>',
-            found.state.value,
-            found.state.label,
-            found.reason,
-            until,
-        )
+        return state_text(_of(row))
 
     @admin.display(description=_("under way"))
     def in_flight(self, row: Any) -> int:
         """Calls that it carries now."""
         return _of(row).in_flight
 
+    @admin.display(description=_("tier · weight"), ordering="tier")
+    def order(self, row: Any) -> str:
+        """When it is its turn."""
+        return f"{row.tier} · {row.weight}"
+
+    @admin.display(description=_("last error"), ordering="last_error_at")
+    def last_said(self, row: Any) -> SafeString | str:
+        """What went wrong last, and when."""
+        if not row.last_error:
+            return "-"
+        at = row.last_error_at
+        shown_at = date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT") if at else ""
+        return format_html('<div>{}<div class="tk-why">{}</div></div>', row.last_error, shown_at)
+
     @admin.display(description=_("went well, last hour"))
     def success(self, row: Any) -> str:
         """Share of the last hour's calls that went well."""
-        found = _of(row)
-        if found.success_percent is None:
-            return "-"
-        return f"{found.success_percent} % ({found.ok + found.failed})"
+        return success_text(_of(row))
 
     @admin.action(description=_("Enable now, and forgive everything"), permissions=["change"])
     def enable_now_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
@@ -184,6 +233,11 @@ class CredentialAdmin(ProxyAdmin):
         for credential in queryset.select_related("platform"):
             result = probe_and_note(credential.platform, credential)
             self.say_probe(request, str(credential), result)
+
+    def _test(self, request: HttpRequest, queryset: QuerySet[Credential]) -> None:
+        for credential in queryset.select_related("platform"):
+            result = probe_and_note(credential.platform, credential)
+            self.say_probe_briefly(request, str(credential), result)
 
     def _drain(self, request: HttpRequest, queryset: QuerySet[Credential], on: bool) -> None:
         said = gettext("Draining.") if on else gettext("Draining ended.")

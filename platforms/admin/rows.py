@@ -1,12 +1,17 @@
 """Rows of the console that can be switched on and off, tested, and reached by a proxy."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from typing_extensions import override
@@ -14,6 +19,7 @@ from typing_extensions import override
 from platforms.adding import switch, without_password
 from platforms.probing import ProbeResult
 from platforms.probing_message import probe_message
+from platforms.widgets import JsonArea
 
 if TYPE_CHECKING:  # the classes take parameters in their stubs only
     _Admin = admin.ModelAdmin[Any]
@@ -21,9 +27,24 @@ else:
     from unfold.admin import ModelAdmin as _Admin  # cannot be subscripted at run time
 
 
+def badge(level: str, word: str | Promise) -> SafeString:
+    """A state as the console shows it; `level`: good, warn, bad, or nothing for neither."""
+    return format_html('<span class="tk-badge{}">{}</span>', level and f" tk-badge-{level}", word)
+
+
+def way_back(request: HttpRequest) -> str:
+    """Where the operator came from and wants to return to: `next`, of this site only. "": not."""
+    way = request.POST.get("next") or request.GET.get("next") or ""
+    own = url_has_allowed_host_and_scheme(
+        way, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return way if own else ""
+
+
 class SwitchAdmin(_Admin):
     """Rows that can be switched on and off, with an entry in the history."""
 
+    formfield_overrides = {models.JSONField: {"widget": JsonArea}}
     list_per_page = 50
     show_full_result_count = False  # a second count over all rows, on every page
     actions: tuple[str, ...] = ("enable_selected", "disable_selected")
@@ -53,11 +74,31 @@ class SwitchAdmin(_Admin):
         )
         self.message_user(request, text % {"count": changed})
 
+    @admin.display(description=_("enabled"), ordering="enabled")
+    def on(self, row: Any) -> SafeString:
+        """Whether it is switched on, as a word with a dot."""
+        if row.enabled:
+            return badge("good", gettext("on"))
+        return badge("", gettext("off"))
+
     def say_probe(self, request: HttpRequest, name: str, result: ProbeResult) -> None:
-        """Tell what a test has shown."""
+        """Tell what a test has shown, with a table of the models tried."""
         ok = result.ok and all(one.ok for one in result.tried)
         level = messages.SUCCESS if ok else messages.ERROR
         self.message_user(request, probe_message(name, result), level)
+
+    def say_probe_briefly(self, request: HttpRequest, name: str, result: ProbeResult) -> None:
+        """The same in a sentence, where the page itself has the table."""
+        text = str(probe_message(name, replace(result, tried=())))
+        level = messages.SUCCESS if result.ok else messages.ERROR
+        if failed := sum(not one.ok for one in result.tried):
+            level = messages.WARNING
+            text += " " + ngettext(
+                "%(count)d mapped model does not answer.",
+                "%(count)d mapped models do not answer.",
+                failed,
+            ) % {"count": failed}
+        self.message_user(request, text, level)
 
 
 class ProxyAdmin(SwitchAdmin):

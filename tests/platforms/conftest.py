@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.probe import probe
+from gateway.probe import list_models, probe
 from platforms import probing
 from platforms.probing import ProbeResult
 from tests.platforms.running import GOOD
@@ -18,7 +18,7 @@ def answer() -> Iterator[Callable[..., None]]:
     answers: dict[str, ProbeResult] = {}
     probing.use(lambda _platform, key: answers.get(key.name if key else "", GOOD))
     yield answers.update
-    probing.use(probe)
+    probing.use(probe, list_models)
 
 
 @pytest.fixture

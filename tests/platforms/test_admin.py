@@ -282,7 +282,9 @@ def test_a_list_costs_the_same_queries_however_long(
     ],
 )
 def test_what_steers_a_pool_can_be_set(operator: Client, page: str, names: tuple[str, ...]) -> None:
-    text = operator.get(reverse(f"admin:platforms_{page}_add")).content.decode()
+    text = operator.get(
+        reverse(f"admin:platforms_{page}_add"), {"preset": "custom"}
+    ).content.decode()
 
     for name in names:
         assert f'name="{name}"' in text

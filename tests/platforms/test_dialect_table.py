@@ -200,7 +200,9 @@ def test_who_may_only_look_sees_what_is_in_force(client: Client) -> None:
 
 @pytest.mark.parametrize("name", ["platform", "modelmapping"])
 def test_a_new_row_has_no_table_yet(operator: Client, name: str) -> None:
-    text = operator.get(reverse(f"admin:platforms_{name}_add")).content.decode()
+    text = operator.get(
+        reverse(f"admin:platforms_{name}_add"), {"preset": "custom"}
+    ).content.decode()
 
     assert 'name="rules"' in text or 'name="overrides"' in text
     assert rows(text) == {}

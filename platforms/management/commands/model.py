@@ -4,10 +4,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
 from django.utils.translation import gettext as _
 from typing_extensions import override
 
+from platforms import syncing
 from platforms.adding import add_mapping, from_micros, to_micros
 from platforms.management.verbs import (
     Row,
@@ -16,10 +16,8 @@ from platforms.management.verbs import (
     json_option,
     platform_of,
     slug_argument,
-    usable_credentials,
 )
-from platforms.models import Kind, ModelMapping, Platform
-from platforms.probing import probe_and_note
+from platforms.models import Kind, ModelMapping
 
 _PRICES = {
     "prompt": "per million prompt tokens",
@@ -114,14 +112,19 @@ class Command(VerbCommand):
     def do_sync(self, options: Row) -> None:
         """Add a mapping for every model that the platform lists and that has none."""
         platform = platform_of(options["slug"])
-        known = set(platform.model_mappings.values_list("public_name", flat=True))
-        wanted = (name for name in _listed(platform) if fnmatchcase(name, options["match"]))
-        new = [name for name in wanted if name not in known]
-        fields = {} if options["kind"] is None else {"kind": options["kind"]}
+        try:
+            found = syncing.plan(platform).new
+        except syncing.NoKeyToAsk as error:
+            hint = _("Add one: manage.py credential add %(it)s --secret-env VAR")
+            raise CommandError(f"{error} {hint % {'it': platform}}") from error
+        except syncing.CannotList as error:
+            if platform.models_path:
+                raise CommandError(str(error)) from error
+            hint = _("Add them: manage.py model add %(it)s PUBLIC") % {"it": platform}
+            raise CommandError(f"{error} {hint}") from error
+        new = [it.name for it in found if fnmatchcase(it.name, options["match"])]
         if not options["dry_run"]:
-            with transaction.atomic():  # all or none
-                for name in new:
-                    add_mapping(platform, name, **fields)
+            syncing.add(platform, dict.fromkeys(new, options["kind"]))
         empty = _("Nothing to add: every listed model has a mapping.")
         self.show([{"public_name": name} for name in new], ("public_name",), options, empty)
 
@@ -153,21 +156,6 @@ def _mapping(options: Row) -> ModelMapping:
             % {"platform": platform, "name": options["public"]}
         )
     return mapping
-
-
-def _listed(platform: Platform) -> list[str]:
-    """The models that the platform lists, each once. Raises CommandError."""
-    if not platform.models_path:
-        raise CommandError(
-            _("%(it)s has no list of models. Add them: manage.py model add %(it)s PUBLIC")
-            % {"it": platform}
-        )
-    result = probe_and_note(platform, usable_credentials(platform)[0])
-    if not result.ok:
-        raise CommandError(
-            _("%(it)s does not list its models: %(why)s") % {"it": platform, "why": result.detail}
-        )
-    return list(dict.fromkeys(result.models))
 
 
 def _micros(option: str, text: str) -> int:
