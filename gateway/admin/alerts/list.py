@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from typing_extensions import override
 
-from gateway.admin.usage import ReadOnlyAdmin
+from gateway.admin.books import ReadOnlyAdmin
 from gateway.alert_rows import Alert, AlertKind, AlertTarget, Severity
 from gateway.alerts import texts
 
