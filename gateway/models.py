@@ -4,6 +4,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from gateway.audit import AuditEvent as AuditEvent  # Django finds models from here
+
 
 class Outcome(models.TextChoices):
     """How a request ended."""

@@ -92,6 +92,12 @@ NAVIGATION = [
         _("Administration"),
         _item(_("People"), "group", "admin:auth_user_changelist", "auth.view_user"),
         _item(_("Roles"), "badge", "admin:auth_group_changelist", "auth.view_group"),
+        _item(
+            _("Audit"),
+            "policy",
+            "admin:gateway_auditevent_changelist",
+            "gateway.view_auditevent",
+        ),
     ),
 ]
 
@@ -109,6 +115,12 @@ UNFOLD = {
     "STYLES": [_file("console.css")],
     "SCRIPTS": [_file("console.js"), _file("charts.js")],
     "DASHBOARD_CALLBACK": "gateway.console.dashboard.fill",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My security"), "link": reverse_lazy("console:security")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},
     "COLORS": {
         # Teal of the mark. 600 on white and 500 on the dark base pass WCAG AA for large text and

@@ -1,6 +1,15 @@
 """The gateway's pages in the console."""
 
+from gateway.admin.audit import AuditEventAdmin
 from gateway.admin.media import MediaTaskAdmin
+from gateway.admin.people import PeopleAdmin, RolesAdmin
 from gateway.admin.usage import UsageDayAdmin, UsageRecordAdmin
 
-__all__ = ["MediaTaskAdmin", "UsageDayAdmin", "UsageRecordAdmin"]
+__all__ = [
+    "AuditEventAdmin",
+    "MediaTaskAdmin",
+    "PeopleAdmin",
+    "RolesAdmin",
+    "UsageDayAdmin",
+    "UsageRecordAdmin",
+]

@@ -2,10 +2,27 @@
 
 from django.urls import path
 
-from gateway.console import explorer, first_steps, live, playground
+from gateway.console import (
+    confirming,
+    explorer,
+    first_steps,
+    live,
+    playground,
+    security,
+    signing_in,
+)
 
 app_name = "console"
 urlpatterns = [
+    # Before the admin's own at the same path, which knows no second factor.
+    path("login/", signing_in.SignIn.as_view(), name="login"),
+    path("login/code/", signing_in.code, name="sign_in_code"),
+    path("confirm/", confirming.confirm, name="confirm"),
+    path("security/", security.show, name="security"),
+    path("security/app/", security.app, name="security_app"),
+    path("security/codes/", security.codes, name="security_codes"),
+    path("security/off/", security.off, name="security_off"),
+    path("security/elsewhere/", security.elsewhere, name="security_elsewhere"),
     path("first-steps/", first_steps.show, name="first_steps"),
     path("live/", live.show, name="live"),
     path("playground/", playground.show, name="playground"),
