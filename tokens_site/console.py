@@ -112,8 +112,10 @@ UNFOLD = {
     ],
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [_file("console.css")],
-    "SCRIPTS": [_file("console.js"), _file("charts.js")],
+    "STYLES": [_file("colours.css"), _file("console.css")],
+    "SCRIPTS": [_file("frame.js"), _file("console.js"), _file("charts.js")],
+    # The page's own style of colours, which the Content-Security-Policy forbids.
+    "GLOBAL_CALLBACK": "gateway.console.colours.instead",
     "DASHBOARD_CALLBACK": "gateway.console.dashboard.fill",
     "ACCOUNT": {
         "navigation": [
