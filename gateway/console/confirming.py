@@ -36,6 +36,7 @@ FORMS = (
     "admin:auth_user_second_factor",
     "admin:gateway_alert*_add",
     "admin:gateway_alert*_change",
+    "admin:gateway_alert*_secret",
     "admin:*_delete",
     "console:security_app",
     "console:security_codes",
