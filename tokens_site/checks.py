@@ -39,6 +39,10 @@ def positive_settings(app_configs: Any, **_options: Any) -> list[CheckMessage]:
         "TOKENS_ATTEMPTS",
         "TOKENS_BOOKING_S",
         "TOKENS_LIMIT_LEASE_S",
+        "TOKENS_SIGN_IN_FAILURES",
+        "TOKENS_SIGN_IN_LOCK_S",
+        "TOKENS_SESSION_IDLE_S",
+        "TOKENS_SESSION_S",
     )
     return [
         Error(

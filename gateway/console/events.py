@@ -35,4 +35,6 @@ def _refused(sender: Any, credentials: Any, request: Any = None, **_more: Any) -
 
 
 def _locked(sender: Any, request: HttpRequest, username: str, **_more: Any) -> None:
-    audit.note(request, Kind.LOCKED, username=username or "")
+    """Once, when it begins: who goes on trying fills no table."""
+    if getattr(request, "axes_failures_since_start", None) is not None:
+        audit.note(request, Kind.LOCKED, username=username or "")

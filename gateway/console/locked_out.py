@@ -14,8 +14,12 @@ from gateway.console.addresses import network_of
 
 
 def answer(request: HttpRequest, _response: Any, credentials: Any) -> HttpResponse:
-    """A page that says until when; called by django-axes."""
-    username = (credentials or {}).get("username") or ""
+    """A page that says until when; called by django-axes.
+
+    Its asynchronous middleware gives no credentials (8.3), but keeps them with the request.
+    """
+    given = credentials or getattr(request, "axes_credentials", None) or {}
+    username = given.get("username") or ""
     attempts = AccessAttempt.objects.filter(username=username, ip_address=network_of(request))
     last = attempts.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
     until = (last or timezone.now()) + settings.AXES_COOLOFF_TIME

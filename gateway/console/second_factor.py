@@ -80,14 +80,21 @@ def new_codes(request: HttpRequest, user: Any) -> list[str]:
 
 
 @transaction.atomic
-def switch_off(request: HttpRequest, person: Any) -> None:
-    """Ask this person for no code any more; his sessions end, but the one this is done from."""
+def switch_off(request: HttpRequest | None, person: Any) -> None:
+    """Ask this person for no code any more; his sessions end, but the one this is done from.
+
+    Without a request: on the command line.
+    """
     TOTPDevice.objects.filter(user=person).delete()
     StaticDevice.objects.filter(user=person).delete()
+    if request is None:
+        audit.note(None, Kind.FACTOR_OFF, username="manage.py", subject=str(person))
+        return end_sessions(person)
     audit.note(request, Kind.FACTOR_OFF, user=request.user, subject=str(person))
     end_sessions(person, but=request.session.session_key)
     if person.pk == request.user.pk:
         request.session.pop(PASSED, None)
+    return None
 
 
 def end_sessions(user: Any, but: str | None = None) -> None:

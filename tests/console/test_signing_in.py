@@ -8,7 +8,8 @@ from axes.models import AccessAttempt
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.test import Client
+from django.core.management import CommandError, call_command
+from django.test import AsyncClient, Client
 from django.urls import reverse
 from django.utils import timezone
 from django_otp.oath import totp
@@ -321,3 +322,32 @@ def test_no_session_is_older_than_it_may_be(ada: User) -> None:
     assert 700 < left <= 800  # no longer than is left of the week
     assert response["Location"].startswith(LOGIN)
     assert not is_in(client)
+
+
+def test_the_command_lets_people_in_again(ada: User, capsys: Any) -> None:
+    client = signed_in(ada)
+    set_up(client, ada)
+    for _try in range(5):
+        sign_in(Client(), "wrong")
+
+    call_command("person", "unlock", "ada")
+    call_command("person", "reset-factor", "ada")
+
+    assert not is_in(client)
+    assert sign_in(Client())["Location"] == "/admin/live/"
+    with pytest.raises(CommandError, match="nobody called 'eve'"):
+        call_command("person", "unlock", "eve")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_moment_is_told_as_the_server_tells_it_too(async_client: AsyncClient) -> None:
+    """The asynchronous way through the middleware, which the server takes."""
+    sent = {"username": "ada", "password": "wrong"}
+    for _try in range(5):
+        await async_client.post(LOGIN, sent)
+    await AccessAttempt.objects.aupdate(attempt_time=timezone.now() - timedelta(seconds=601))
+
+    response = await async_client.post(LOGIN, sent)
+
+    assert response.status_code == 429
+    assert "Try again in 5 minutes" in response.content.decode()

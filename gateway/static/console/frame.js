@@ -49,7 +49,8 @@
 
   function dropdown() {
     const made = searchDropdown();
-    const found = () => document.querySelectorAll("#search-results li");
+    // Its own looks for items of a list, which the results are not any more (0.91).
+    const found = () => document.querySelectorAll("#search-results a");
     return Object.assign(made, {
       openAtStart() {
         this.openSearchResults = true;
@@ -61,8 +62,11 @@
         if (input.value === "") input.blur();
         else input.value = "";
       },
+      maxItem() {
+        return found().length;
+      },
       selectItem() {
-        const link = found()[Math.max(this.currentIndex, 1) - 1]?.querySelector("a");
+        const link = found()[Math.max(this.currentIndex, 1) - 1];
         if (link) location.assign(link.href);
       },
     });
