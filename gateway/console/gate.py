@@ -46,7 +46,7 @@ def answer_instead(request: HttpRequest) -> HttpResponse | None:
         match = resolve(request.path_info)
     except Resolver404:
         return None
-    if _lacks_factor(request) and not _is_open(match.view_name):
+    if lacks_factor(request) and not _is_open(match.view_name):
         messages.warning(request, _("Set up a second factor first; the console asks for one."))
         return redirect("console:security")
     return confirming.ask_first(request, match)
@@ -60,6 +60,12 @@ def write_down(request: HttpRequest, response: HttpResponse, since: datetime) ->
         audit.note(request, audit.Kind.PASSWORD, user=request.user)
 
 
+def lacks_factor(request: HttpRequest) -> bool:
+    """Whether this session must set up a second factor before it may do anything else."""
+    needs = settings.TOKENS_REQUIRE_TOTP and request.user.is_staff
+    return needs and not request.session.get(second_factor.PASSED)
+
+
 def _goes_on(request: HttpRequest) -> bool:
     """Whether the session may go on. Being idle ends it by itself: its row expires."""
     session, now = request.session, timezone.now().timestamp()
@@ -71,11 +77,6 @@ def _goes_on(request: HttpRequest) -> bool:
         session[_SEEN] = now
         session.set_expiry(int(max(1, min(idle, left))))
     return True
-
-
-def _lacks_factor(request: HttpRequest) -> bool:
-    needs = settings.TOKENS_REQUIRE_TOTP and request.user.is_staff
-    return needs and not request.session.get(second_factor.PASSED)
 
 
 def _is_open(name: str) -> bool:
