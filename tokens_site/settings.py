@@ -270,5 +270,6 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         # Announces every answer of 4xx; the access log has them.
         "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
+        "axes": {"level": "WARNING"},  # sign-ins are in the console's audit
     },
 }
