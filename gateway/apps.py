@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
@@ -16,7 +17,7 @@ class GatewayConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Tell the two apps below, which do not know each other, what each needs of the rest."""
-        from gateway.console import licence_panels
+        from gateway.console import events, licence_panels, roles
         from gateway.probe import list_models, probe
         from licences.forms import platform_choices
         from licences.panels import panels
@@ -30,6 +31,8 @@ class GatewayConfig(AppConfig):
         )
         probing.use(probe, list_models)
         secrets.rotate_also(_rotate_webhooks)
+        post_migrate.connect(roles.after_migrating, dispatch_uid="gateway.roles")
+        events.connect()
 
 
 def _platforms() -> list[tuple[str, str]]:

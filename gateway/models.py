@@ -11,6 +11,7 @@ from gateway.alert_rows import (  # noqa: F401 # Django looks for models here
     AlertRound,
     AlertTarget,
 )
+from gateway.audit import AuditEvent as AuditEvent  # Django finds models from here
 
 
 class Outcome(models.TextChoices):

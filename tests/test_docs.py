@@ -12,7 +12,9 @@ from gateway.protocols.base import supports
 from gateway.retry import VERDICTS
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = (ROOT / "tokens_site/settings.py").read_text("utf-8")
+SETTINGS = "".join(
+    (ROOT / f"tokens_site/{name}.py").read_text("utf-8") for name in ("settings", "signing_in")
+)
 
 
 def read(name: str) -> str:

@@ -42,6 +42,10 @@ def positive_settings(app_configs: Any, **_options: Any) -> list[CheckMessage]:
         "TOKENS_ALERT_ERROR_PERCENT",
         "TOKENS_ALERT_ERROR_WINDOW_S",
         "TOKENS_ALERT_ERROR_REQUESTS",
+        "TOKENS_SIGN_IN_FAILURES",
+        "TOKENS_SIGN_IN_LOCK_S",
+        "TOKENS_SESSION_IDLE_S",
+        "TOKENS_SESSION_S",
     )
     return [
         Error(

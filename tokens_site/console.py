@@ -115,6 +115,12 @@ NAVIGATION = [
         _("Administration"),
         _item(_("People"), "group", "admin:auth_user_changelist", "auth.view_user"),
         _item(_("Roles"), "badge", "admin:auth_group_changelist", "auth.view_group"),
+        _item(
+            _("Audit"),
+            "policy",
+            "admin:gateway_auditevent_changelist",
+            "gateway.view_auditevent",
+        ),
         {"title": _("API reference"), "icon": "api", "link": reverse_lazy("docs")},
     ),
 ]
@@ -130,9 +136,22 @@ UNFOLD = {
     ],
     "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [_file("console.css"), _file("first_steps.css")],
-    "SCRIPTS": [_file("console.js"), _file("charts.js"), _file("first_steps.js")],
+    "STYLES": [_file("colours.css"), _file("console.css"), _file("first_steps.css")],
+    "SCRIPTS": [
+        _file("frame.js"),
+        _file("console.js"),
+        _file("charts.js"),
+        _file("first_steps.js"),
+    ],
+    # The page's own style of colours, which the Content-Security-Policy forbids.
+    "GLOBAL_CALLBACK": "gateway.console.colours.instead",
     "DASHBOARD_CALLBACK": "gateway.console.dashboard.fill",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My security"), "link": reverse_lazy("console:security")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},
     "COLORS": {
         # Teal of the mark. 600 on white and 500 on the dark base pass WCAG AA for large text and

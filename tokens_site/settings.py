@@ -4,23 +4,18 @@ Each setting is named in `.env.example` with what it does; `manage.py check` (ch
 is wrong with them. Django reads this module; gateway code reads `django.conf.settings`.
 """
 
-import os
 import re
 import sys
 from pathlib import Path
 
-import environ
 from django.utils.translation import gettext_lazy as _
 
 from tokens_site import data_folder
 from tokens_site.console import UNFOLD as UNFOLD
+from tokens_site.environment import BASE_DIR, BEFORE, env
+from tokens_site.signing_in import *  # noqa: F403 # settings, all of them
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
-# Before .env is read into it: a worker that is started later reads that anew.
-TOKENS_ENVIRONMENT = dict(os.environ)
-if (BASE_DIR / ".env").is_file():
-    env.read_env(BASE_DIR / ".env")
+TOKENS_ENVIRONMENT = BEFORE
 
 # The version is the newest heading of the changelog, so that the two cannot disagree.
 _version = re.search(r"^## (\d\S*)", (BASE_DIR / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
@@ -60,7 +55,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = TOKENS_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TOKENS_HTTPS else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
 
 # --- Django --------------------------------------------------------------------------------------
 
@@ -68,6 +62,10 @@ INSTALLED_APPS = [
     # Serves `runserver`, and must stand before staticfiles for that. Only there: it loads Twisted,
     # which would be a fifth of the server's memory.
     *(["daphne"] if sys.argv[1:2] == ["runserver"] else []),
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     # Before the theme, and that before the admin: each replaces templates of those after it.
     "licences",
     "platforms",
@@ -97,6 +95,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "tokens_site.middleware.console_gate",
 ]
 TEMPLATES = [
     {
@@ -290,5 +290,6 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         # Announces every answer of 4xx; the access log has them.
         "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
+        "axes": {"level": "WARNING"},  # sign-ins are in the console's audit
     },
 }

@@ -15,8 +15,11 @@ from django.views.decorators.cache import never_cache
 View = Callable[..., HttpResponseBase]
 
 
-def for_staff(permission: str) -> Callable[[View], View]:
-    """Staff with this permission (`app.codename`) only; others sign in first, or get a 403."""
+def for_staff(permission: str = "") -> Callable[[View], View]:
+    """Staff with this permission (`app.codename`) only; others sign in first, or get a 403.
+
+    Without one: all staff.
+    """
 
     def decorate(view: View) -> View:
         @never_cache
@@ -24,7 +27,7 @@ def for_staff(permission: str) -> Callable[[View], View]:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not admin.site.has_permission(request):
                 return redirect_to_login(request.get_full_path(), "admin:login")
-            if not request.user.has_perm(permission):
+            if permission and not request.user.has_perm(permission):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 

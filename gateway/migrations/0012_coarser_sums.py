@@ -52,7 +52,7 @@ def _fields():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateway", "0009_alerts")]
+    dependencies = [("gateway", "0011_security_events")]
 
     operations = [
         migrations.AddIndex(
