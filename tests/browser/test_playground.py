@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import json
 import re
 import subprocess
 from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.browser.console import Watched
@@ -47,7 +49,7 @@ async def entered(tab: Watched, query: str = "", mode: str = "") -> Page:
     await tab.sign_in("operator", PAGE)
     if query or mode:
         await tab.go(f"{PAGE}{query}{mode and f'#{mode}'}")
-    await tab.page.wait_for_function("document.querySelector('#pg-model').options.length > 1")
+    await expect(tab.page.locator("#pg-model optgroup")).not_to_have_count(0)
     return tab.page
 
 
@@ -203,6 +205,70 @@ async def test_a_cut_answer_never_looks_whole(tab: Watched) -> None:
     await expect(answer.locator(".pg-fault")).to_contain_text("What you see is not all of it")
     await expect(answer.locator(".pg-text")).not_to_be_empty()
     await expect(answer).to_have_attribute("data-outcome", "truncated")
+
+
+def spoken(*deltas: dict[str, Any], end: str = "data: [DONE]\n\n") -> str:
+    """A stream of these deltas."""
+    chunks = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    return "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + end
+
+
+async def answered_with(page: Page, body: str) -> Any:
+    """The answer that is shown where the gateway answers with this stream."""
+    await page.route(
+        re.compile("/chat/completions"),
+        lambda route: route.fulfill(content_type="text/event-stream", body=body),
+    )
+    await say(page, "Hello")
+    return await ended(page)
+
+
+async def test_reasoning_is_shown_and_folded(tab: Watched) -> None:
+    page = await entered(tab)
+    thinking = {"reasoning_content": f"Let me see {EVIL}"}
+
+    answer = await answered_with(page, spoken(thinking, {"content": "Done."}))
+
+    thought = answer.locator("details.pg-thought")
+    await expect(thought.locator("div")).to_be_hidden()
+    await thought.locator("summary").click()
+    await expect(thought.locator("div")).to_have_text(f"Let me see {EVIL}")
+    await expect(answer.locator(".pg-text")).to_have_text("Done.\n")
+
+
+@pytest.mark.parametrize(
+    "end", ["", 'data: {"error": {"message": "It broke.", "code": "x"}}\n\n', "data: {nonsense\n\n"]
+)
+async def test_only_done_ends_an_answer_well(tab: Watched, end: str) -> None:
+    page = await entered(tab)
+
+    answer = await answered_with(page, spoken({"content": "Half of"}, end=end))
+
+    await expect(answer.locator(".tk-badge")).to_have_text("cut off")
+    await expect(answer.locator(".pg-fault")).to_contain_text("What you see is not all of it")
+
+
+async def test_nothing_is_wrong_with_its_accessibility(tab: Watched) -> None:
+    page = await entered(tab)
+    await say(page, "```\ncode\n```")
+    await ended(page)
+    found = [await Axe().run(page, context="#pg")]
+    await page.click("[data-mode=image]")
+    found.append(await Axe().run(page, context="#pg"))
+
+    assert [one["id"] for result in found for one in result.response["violations"]] == []
+
+
+async def test_a_phone_has_room_for_it(tab: Watched) -> None:
+    await tab.page.set_viewport_size({"width": 390, "height": 844})
+    page = await entered(tab)
+    await say(page, f"{'wide' * 80}\n```\n{'code ' * 80}\n```")
+    await ended(page)
+
+    for mode in ("chat", "image", "video"):
+        await page.click(f"[data-mode={mode}]")
+        width = "document.documentElement.scrollWidth"
+        assert await page.evaluate(width) <= 390, mode
 
 
 async def test_what_the_model_says_is_text(tab: Watched) -> None:
@@ -417,7 +483,7 @@ async def test_who_is_signed_out_is_told(tab: Watched) -> None:
 
     await page.reload()
     await tab.sign_in("operator", PAGE)
-    await page.wait_for_function("document.querySelector('#pg-model').options.length > 1")
+    await expect(page.locator("#pg-model optgroup")).not_to_have_count(0)
     await page.context.clear_cookies()
     await page.evaluate("() => { Date.now = () => 10 ** 15; }")
     await say(page, "Hello")

@@ -75,7 +75,7 @@ async def test_a_call_with_a_pass_is_the_licences_call(site: Site) -> None:
     assert response.status_code == 200, response.text
     [record] = await site.records(1)
     assert (record.licence_id, record.licence_name) == (licence.pk, "ada")
-    assert (record.outcome, record.prompt_tokens) == (Outcome.COMPLETED, 10)
+    assert (record.outcome, record.prompt_tokens) == (Outcome.COMPLETED, 9)
     assert shown not in site.log.read_text()
     assert shown not in str(site.upstream.requests[-1])
 

@@ -20,8 +20,8 @@ def show(request: HttpRequest) -> HttpResponse:
     Both ids are random and known only to who has made the call. Not being booked yet is no error:
     the page asks again.
     """
-    record = UsageRecord.objects.filter(request_id=request.GET.get("request", "")[:_ID]).first()
-    answer: dict[str, Any] = {"booked": None, "files": _files(request.GET.get("task", "")[:_ID])}
+    record = UsageRecord.objects.filter(request_id=_id(request, "request")).first()
+    answer: dict[str, Any] = {"booked": None, "files": _files(_id(request, "task"))}
     if record is not None:
         answer["booked"] = {
             "outcome": record.outcome,
@@ -32,9 +32,14 @@ def show(request: HttpRequest) -> HttpResponse:
     return JsonResponse(answer)
 
 
+def _id(request: HttpRequest, name: str) -> str:
+    # PostgreSQL takes no NUL, not even to look for it.
+    return request.GET.get(name, "")[:_ID].replace("\x00", "")
+
+
 def _files(task_id: str) -> list[dict[str, str]]:
     """What the task has made, with links on this host: a player fetches parts of a film."""
-    if not task_id or "\x00" in task_id:
+    if not task_id:
         return []
     made = MediaFile.objects.filter(task=task_id, variant__in=("image", "video"))
     files = made.order_by("position").select_related("task")

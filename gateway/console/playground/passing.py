@@ -5,7 +5,6 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
@@ -20,7 +19,6 @@ _SESSION = "playground"
 
 
 @require_POST
-@csrf_protect
 @for_staff("gateway.use_playground")
 @sensitive_variables("text")
 def give(request: HttpRequest) -> HttpResponse:

@@ -46,7 +46,9 @@ const enter = (chosen) => {
 
 const choice = new Choice(changed);
 parts = { choice, chat: new Chat(choice, changed), media: new Media(choice, changed) };
-at("pg-how").open = window.matchMedia("(min-width: 64rem)").matches;
+for (const folded of ["pg-how", "pg-curl-card"]) {
+  at(folded).open = window.matchMedia("(min-width: 64rem)").matches;
+}
 
 for (const button of document.querySelectorAll("[data-mode]")) {
   button.addEventListener("click", () => {

@@ -87,7 +87,8 @@ class Task {
   #prompt;
   #badge = element("span", { className: "tk-badge" }, say("ordering"));
   #bar = element("progress", { className: "tk-progress", max: 100 });
-  #facts = element("div", { className: "pg-facts" }, this.#badge);
+  #share = element("span", {});
+  #facts = element("div", { className: "pg-facts" }, this.#badge, this.#share);
   #made = element("div", { className: "pg-made" });
 
   constructor(licence, platform, kind, prompt) {
@@ -112,16 +113,21 @@ class Task {
       const { response } = await call(this.#licence, path, { body });
       const requestId = response.headers.get("x-request-id") ?? "";
       const task = await this.#end(await response.json());
-      this.#bar.hidden = true;
+      this.#isOver();
       if (task.status === "failed") {
         this.#fail(task.error, requestId, task.id);
       } else {
         await this.#finish(requestId, task.id);
       }
     } catch (error) {
-      this.#bar.hidden = true;
+      this.#isOver();
       this.#fail(error, error.requestId ?? "", "");
     }
+  }
+
+  #isOver() {
+    this.#bar.hidden = true;
+    this.#share.remove();
   }
 
   // The task when it has ended. A line that is down for a while does not end the waiting for it.
@@ -133,6 +139,7 @@ class Task {
     while (standing.status !== "completed" && standing.status !== "failed") {
       this.#badge.textContent = say(standing.status === "queued" ? "queued" : "in_progress");
       this.#bar.value = standing.progress ?? 0;
+      this.#share.textContent = standing.progress ? `${standing.progress} %` : "";
       await pause(waitMs);
       waitMs = Math.min(waitMs * 1.2, LONGEST_POLL_MS);
       try {
