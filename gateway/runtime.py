@@ -30,6 +30,7 @@ from gateway.upstream import Upstream
 from gateway.usage import retention
 from gateway.usage.booking import Booking
 from gateway.usage.journal import Journal
+from licences import passes
 from licences.limits import spending
 from licences.limits.counters import Counters, Policy
 from licences.limits.limiter import Limiter
@@ -158,7 +159,8 @@ class Gateway:
         self.catalogue = catalogue = Catalogue()
         self.metrics = Metrics(lambda slug: slug in catalogue.snapshot.platforms)
         self.traces = _traces(catalogue)
-        self.register = Register(django_settings.TOKENS_LICENCE_PEPPER.encode())
+        signs = passes.signing_key(django_settings.SECRET_KEY)
+        self.register = Register(django_settings.TOKENS_LICENCE_PEPPER.encode(), signs)
         self.upstream = upstream or Upstream()
         self.model_names = ModelNames(self.upstream)
         self.recall = Recall(_store())

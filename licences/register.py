@@ -13,6 +13,7 @@ from django.db import Error as DatabaseFailure, close_old_connections
 from django.db.models import Q
 from django.utils import timezone
 
+from licences import passes
 from licences.errors import KeyMissing, KeyUnknown, RegisterUnavailable
 from licences.holders import Holder, limits_of, model_limits_of, parse_networks
 from licences.keys import hash_key, shown, wellformed
@@ -34,6 +35,7 @@ _COLUMNS = (
 _KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 
 _log = logging.getLogger(__name__)
+_Name = str | int  # a licence is found by the hash of a key, or by its id
 
 
 def _now_s() -> float:
@@ -43,6 +45,7 @@ def _now_s() -> float:
 class Register:
     """The licences, by the hash of their key; a rotated key is there too, until its moment.
 
+    By their id too: that is how a pass of the console's names its licence (`licences.passes`).
     `load()` and `refresh()` run in a thread, `authenticate()` on the event loop. What they share
     is one dict that is replaced, never cleared, so a call sees the old state or the new one.
     """
@@ -50,6 +53,7 @@ class Register:
     def __init__(
         self,
         pepper: bytes,
+        passes_key: bytes = b"",
         *,
         look_up_s: float = LOOK_UP_S,
         max_misses: int = MAX_MISSES,
@@ -60,19 +64,21 @@ class Register:
 
         Args:
             pepper: the server's secret under which keys are hashed.
+            passes_key: what signs passes; empty: none is accepted.
             look_up_s: how long a caller waits for the database.
             max_misses: how many unknown keys are remembered.
             clock: seconds of a clock that only goes forward, for remembered misses.
             now_s: unix seconds, for the validity of licences.
         """
         self._pepper = pepper
+        self._passes_key = passes_key
         self._look_up_s = look_up_s
         self._max_misses = max_misses
         self._clock = clock
         self._now_s = now_s
         self._version: int | None = None
-        self._holders: dict[str, Holder] = {}
-        self._misses: dict[str, float] = {}
+        self._holders: dict[_Name, Holder] = {}
+        self._misses: dict[_Name, float] = {}
         # Those who wait here find in memory what the ones before them have learned.
         self._turns = asyncio.Semaphore(LOOK_UPS)
         # Threads of its own: a database that hangs must not use up those of the event loop, which
@@ -106,7 +112,7 @@ class Register:
     ) -> Holder:
         """Who calls with these raw ASGI headers (names in small letters) from this address.
 
-        A key that is in memory costs no query and no waiting.
+        A key that is in memory costs no query and no waiting; nor does a pass for such a licence.
 
         Raises:
             KeyMissing: no header carries a key.
@@ -116,62 +122,74 @@ class Register:
             NotAllowed: not from this address.
         """
         key = _key(headers)
-        key_hash = hash_key(key, self._pepper)
-        # Before its checksum is worked out: what is in memory is well-formed.
-        holder = self._holders.get(key_hash)
-        if holder is None:
-            holder = await self._look_up(key, key_hash)
         now_s = self._now_s()
+        name: _Name
+        if key.startswith(passes.PREFIX):
+            name = self._named_by_pass(key, now_s)
+        else:
+            name = hash_key(key, self._pepper)
+        # Before its checksum is worked out: what is in memory is well-formed.
+        holder = self._holders.get(name)
+        if holder is None:
+            holder = await self._look_up(key, name)
+            now_s = self._now_s()
         if holder.previous_until_s is not None and now_s >= holder.previous_until_s:
             raise KeyUnknown(shown(key))
         holder.require_valid(now_s)
         holder.require_address(address)
         return holder
 
-    async def _look_up(self, key: bytes, key_hash: str) -> Holder:
+    def _named_by_pass(self, key: bytes, now_s: float) -> int:
+        """The id of the licence that a pass is for. Raises KeyUnknown."""
+        found = passes.read(key, self._passes_key, now_s) if self._passes_key else None
+        if found is None:
+            raise KeyUnknown(shown(key))
+        return found.licence_id
+
+    async def _look_up(self, key: bytes, name: _Name) -> Holder:
         holder = None
-        if wellformed(key) and not self._is_missed(key_hash):
+        if (isinstance(name, int) or wellformed(key)) and not self._is_missed(name):
             try:
                 async with asyncio.timeout(self._look_up_s), self._turns:
-                    holder = await self._learn(key_hash)
+                    holder = await self._learn(name)
             except (TimeoutError, DatabaseFailure) as error:
                 raise RegisterUnavailable from error
         if holder is None:
             raise KeyUnknown(shown(key))
         return holder
 
-    async def _learn(self, key_hash: str) -> Holder | None:
+    async def _learn(self, name: _Name) -> Holder | None:
         holders = self._holders
-        if key_hash in holders or self._is_missed(key_hash):
-            return holders.get(key_hash)
+        if name in holders or self._is_missed(name):
+            return holders.get(name)
         read = sync_to_async(self._read, thread_sensitive=False, executor=self._threads)
-        holder = await read(key_hash)
+        holder = await read(name)
         if holder is None:
-            self._remember_miss(key_hash)
+            self._remember_miss(name)
         elif holders is self._holders:
             # Only if nothing was loaded meanwhile: that may know of a later revocation.
-            holders[key_hash] = holder
+            holders[name] = holder
         return holder
 
-    def _read(self, key_hash: str) -> Holder | None:
+    def _read(self, name: _Name) -> Holder | None:
         close_old_connections()
         try:
-            rows = Licence.objects.filter(
-                Q(key_hash=key_hash) | Q(previous_key_hash=key_hash)
-            ).values_list(*_COLUMNS)
-            return dict(_entries(rows, self._now_s())).get(key_hash)
+            by_id = isinstance(name, int)
+            wanted = Q(pk=name) if by_id else Q(key_hash=name) | Q(previous_key_hash=name)
+            rows = Licence.objects.filter(wanted).values_list(*_COLUMNS)
+            return dict(_entries(rows, self._now_s())).get(name)
         finally:
             close_old_connections()
 
-    def _is_missed(self, key_hash: str) -> bool:
-        until = self._misses.get(key_hash)
+    def _is_missed(self, name: _Name) -> bool:
+        until = self._misses.get(name)
         return until is not None and self._clock() < until
 
-    def _remember_miss(self, key_hash: str) -> None:
-        self._misses.pop(key_hash, None)  # so that it goes to the end, the newest
+    def _remember_miss(self, name: _Name) -> None:
+        self._misses.pop(name, None)  # so that it goes to the end, the newest
         while len(self._misses) >= self._max_misses:
             del self._misses[next(iter(self._misses))]
-        self._misses[key_hash] = self._clock() + MISS_S
+        self._misses[name] = self._clock() + MISS_S
 
 
 def _key(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -196,8 +214,8 @@ def _bearer(value: bytes) -> bytes:
     return key.strip() if scheme.lower() == b"bearer" else b""
 
 
-def _entries(rows: Iterable[tuple[Any, ...]], now_s: float) -> Iterator[tuple[str, Holder]]:
-    """Key hash and holder for each key that works or may work again."""
+def _entries(rows: Iterable[tuple[Any, ...]], now_s: float) -> Iterator[tuple[_Name, Holder]]:
+    """Name and holder for each licence, and for each key that works or may work again."""
     for row in rows:
         try:
             yield from _holders(row, now_s)
@@ -208,7 +226,7 @@ def _entries(rows: Iterable[tuple[Any, ...]], now_s: float) -> Iterator[tuple[st
             )
 
 
-def _holders(row: tuple[Any, ...], now_s: float) -> Iterator[tuple[str, Holder]]:
+def _holders(row: tuple[Any, ...], now_s: float) -> Iterator[tuple[_Name, Holder]]:
     id_, name, start, key_hash, previous_hash, previous_until, *rest = row
     enabled, revoked_at, not_before, expires_at, platforms, patterns, networks, *bounds = rest
     rpm, tpm, concurrency, model_limits, total, day, month = bounds
@@ -225,7 +243,9 @@ def _holders(row: tuple[Any, ...], now_s: float) -> Iterator[tuple[str, Holder]]
         "not_before_s": _unix_s(not_before),
         "expires_s": _unix_s(expires_at),
     }
-    yield key_hash, Holder(id_, name, start, **fields)
+    holder = Holder(id_, name, start, **fields)
+    yield key_hash, holder
+    yield id_, holder
     until_s = _unix_s(previous_until)
     if previous_hash and until_s is not None and until_s > now_s:
         yield previous_hash, Holder(id_, name, start, **fields, previous_until_s=until_s)

@@ -6,12 +6,12 @@ from gateway.console import (
     confirming,
     dashboard,
     live,
-    playground,
     security,
     signing_in,
 )
 from gateway.console.explorer import choices, downloads, page as explorer
 from gateway.console.first_steps import views as first_steps
+from gateway.console.playground import booked, page as playground, passing
 
 app_name = "console"
 urlpatterns = [
@@ -29,6 +29,8 @@ urlpatterns = [
     path("first-steps/sandbox/", first_steps.add_sandbox, name="first_steps_sandbox"),
     path("live/", live.show, name="live"),
     path("playground/", playground.show, name="playground"),
+    path("playground/pass/", passing.give, name="playground_pass"),
+    path("playground/booked/", booked.show, name="playground_booked"),
     path("explorer/", explorer.show, name="explorer"),
     path("explorer/choices/", choices.show, name="explorer_choices"),
     path("explorer/sums.csv", downloads.of_sums, name="explorer_sums"),

@@ -1,0 +1,1 @@
+"""The playground: an operator calls as a licence would, and sees everything that comes of it."""
