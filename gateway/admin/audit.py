@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-from gateway.admin.usage import ReadOnlyAdmin
+from gateway.admin.books import ReadOnlyAdmin
 from gateway.audit import AuditEvent, Kind
 
 _BAD = {Kind.REFUSED, Kind.LOCKED, Kind.FACTOR_OFF, Kind.DELETED}
