@@ -54,7 +54,7 @@ window.tkLiveRows = (() => {
   };
   const where = (row) => [row.platform, row.model].filter(Boolean).join(" / ") || "-";
   // What happens with which credential, or what went wrong, in a few words.
-  const more = (row) => (row.state === "ended" && row.status
+  const more = (row) => (row.state === "ended" && row.status && row.outcome !== "completed"
     ? [row.status, row.code].filter(Boolean).join(" ")
     : row.attempts > 1 ? say("trying", { n: row.attempts }) : "");
 

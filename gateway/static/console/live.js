@@ -20,6 +20,7 @@
   let opener = null;
   let paused = false;
   let changedWhilePaused = new Set();
+  let held = false; // a row that is being clicked stays where it is
   let dirty = false;
   let tries = 0;
   let sums = { running: 0 };
@@ -114,6 +115,8 @@
     }
     if (paused) {
       at("waiting").textContent = say("paused", { n: changedWhilePaused.size });
+    }
+    if (paused || held) {
       return;
     }
     const wanted = [...rows.values()].filter(fits).sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
@@ -192,6 +195,15 @@
     later();
   };
 
+  body.addEventListener("pointerdown", () => {
+    held = true;
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    document.addEventListener(name, () => {
+      held = false;
+      later();
+    });
+  }
   body.addEventListener("click", (event) => {
     const tr = event.target.closest("tr");
     if (tr) {
