@@ -175,7 +175,8 @@ class Others:
 
     def _failed(self, error: BaseException) -> None:
         now = time.monotonic()
-        if self.standing != "down" and now >= self._silent_until:
+        watched = self._watched_here.is_set()
+        if watched and self.standing != "down" and now >= self._silent_until:
             self._silent_until = now + SILENT_S
             words = str(error) or type(error).__name__
             logger.warning("Live requests of other processes are not seen, Redis fails: %s", words)

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import httpx
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
 from tests.browser.console import Watched
@@ -155,6 +156,18 @@ async def test_whose_permission_ends_is_told_so(tab: Watched, console: Server) -
 
     badge = tab.page.locator("#live-connection")
     await expect(badge).to_contain_text("Sign in again", timeout=60_000)
+
+
+async def test_axe_finds_nothing_serious(tab: Watched, console: Server) -> None:
+    await opened(tab)
+    async with calling(console) as client:
+        await chat(client, "sandbox-500")
+    await tab.page.locator("#live-rows tr").click()
+
+    found = await Axe().run(tab.page)
+
+    serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    assert serious == []
 
 
 async def test_it_fits_a_phone(tab: Watched, console: Server) -> None:

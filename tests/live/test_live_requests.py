@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,15 +95,14 @@ async def several(server: Server, count: int, model: str = "sandbox-chat") -> li
 
 
 async def of_both(server: Server, heard: Heard) -> None:
-    """Calls until some of both workers were seen, all of them to their end."""
+    """Calls until both workers tell of theirs; then some more, which all are seen to their end."""
     async with asyncio.timeout(60):
-        while len(Counter(heard.processes.values())) < 2:
-            ids = await several(server, 12)
-            await heard.until(
-                lambda ids=ids: all(  # type: ignore[misc] # bound now
-                    heard.rows.get(id, {}).get("state") == "ended" for id in ids
-                )
-            )
+        while len(set(heard.processes.values())) < 2:
+            await several(server, 4)  # the other worker notices within a second that it is watched
+            with contextlib.suppress(TimeoutError):
+                await heard.until(lambda: len(set(heard.processes.values())) == 2, 0.5)
+        ids = await several(server, 12)
+        await heard.until(lambda: all(heard.rows.get(i, {}).get("state") == "ended" for i in ids))
 
 
 async def test_a_page_sees_the_requests_of_all_workers(two: Server) -> None:
@@ -127,8 +125,9 @@ async def test_a_page_sees_the_requests_of_all_workers(two: Server) -> None:
     assert "Traceback" not in two.log()
 
 
-async def test_a_redis_that_dies_is_noticed_and_harms_nothing(
-    two: Server, redis: RedisServer
+@pytest.mark.parametrize("how", ["dies", "falls silent"])
+async def test_a_redis_that_fails_is_noticed_and_harms_nothing(
+    two: Server, redis: RedisServer, how: str
 ) -> None:
     session = two.query(SESSION)
     two.start()
@@ -136,10 +135,10 @@ async def test_a_redis_that_dies_is_noticed_and_harms_nothing(
 
     async with watching(two, session) as heard:
         await of_both(two, heard)
-        redis.kill()
+        redis.kill() if how == "dies" else redis.freeze()
         await heard.until(lambda: heard.others[-1] == "down")
         ids = await several(two, 12)
-        redis.start()
+        redis.start() if how == "dies" else redis.thaw()
         await heard.until(lambda: heard.others[-1] == "seen")
         heard.processes.clear()
         await of_both(two, heard)
