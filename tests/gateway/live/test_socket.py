@@ -222,22 +222,29 @@ async def test_who_may_not_watch_any_more_is_cut(
     assert caught.value.rcvd.code == socket.SIGNED_OUT
 
 
+@pytest.mark.parametrize(
+    ("limit", "most", "names"),
+    [
+        ("MOST_PER_USER", 1, ("olga", "olga")),
+        ("MOST_PER_USER", 2, ("olga", "oskar", "olga", "olga")),
+        ("MOST_SOCKETS", 2, ("olga", "oskar", "otto")),
+    ],
+)
 async def test_sockets_are_counted_per_user_and_in_all(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch, limit: str, most: int, names: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(feed, "MOST_PER_USER", 1)
-    monkeypatch.setattr(feed, "MOST_SOCKETS", 2)
-    sessions = [await signed_in(name) for name in ("olga", "oskar", "otto")]
+    monkeypatch.setattr(feed, limit, most)
+    sessions = {name: await signed_in(name) for name in dict.fromkeys(names)}
+    *let_in, one_more = names
     async with contextlib.AsyncExitStack() as stack:
-        for session in sessions[:2]:
-            first = await stack.enter_async_context(opened(site, session))
+        for name in let_in:
+            first = await stack.enter_async_context(opened(site, sessions[name]))
             await first.recv()
-        for session in (sessions[0], sessions[2]):
-            another = await stack.enter_async_context(opened(site, session))
-            await another.wait_closed()
-            assert another.close_code == socket.TOO_MANY
+        another = await stack.enter_async_context(opened(site, sessions[one_more]))
+        await another.wait_closed()
+        assert another.close_code == socket.TOO_MANY
 
-    async with asyncio.timeout(10), opened(site, sessions[2]) as again:
+    async with asyncio.timeout(10), opened(site, sessions[one_more]) as again:
         await again.recv()  # there is room again
 
 
