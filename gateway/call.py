@@ -178,6 +178,7 @@ class _Call:
         headers = self._headers(leg.call.exchange)
         await self.client.start_stream(headers, self.face.content_type)
         self.entry.first_byte()
+        self.entry.reader = stream.reader
         watch.expect("idle", leg.route.platform.timeouts.idle_s)
         try:
             rest = await relay.pump(stream, self.client.write, watch)

@@ -61,7 +61,7 @@ class Answering:
             self._entry.traceparent = client.header(b"traceparent").decode("latin-1")
 
     async def __aenter__(self) -> Entry:
-        self._live.__enter__()
+        self._live.begin(self._entry)
         return self._entry
 
     async def __aexit__(
@@ -76,7 +76,7 @@ class Answering:
                 return True
             return await self._failed(error)
         finally:
-            self._live.__exit__(None, None, None)
+            self._live.end(self._entry)
             reservation = self._entry.reservation
             if reservation is not None and reservation.asked is not None:
                 await self._limiter.sheltered(self._entry.settle())

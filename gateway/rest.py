@@ -74,14 +74,15 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
             traces=self.gateway.traces,
         )
         self.entry.traceparent = request.headers.get("traceparent", "")
+        self.gateway.live().begin(self.entry)
         try:
-            with self.gateway.live():
-                response: HttpResponseBase = await super().async_dispatch(request, *args, **kwargs)
+            response: HttpResponseBase = await super().async_dispatch(request, *args, **kwargs)
             return self._written(response)
         except asyncio.CancelledError:  # Django cancels a view whose client has left
             self.entry.write(Outcome.CANCELLED, CLIENT_CLOSED)
             raise
         finally:
+            self.gateway.live().end(self.entry)
             if self.entry.reservation is not None:
                 await self.gateway.limiter.sheltered(self.entry.settle())
 

@@ -16,6 +16,8 @@ from django.db import Error as DatabaseFailure, close_old_connections, connectio
 from django.utils import timezone
 
 from gateway.alerts.lookout import Lookout
+from gateway.live.feed import Feed
+from gateway.live.under_way import UnderWay
 from gateway.media.studio import Studio
 from gateway.metrics import series
 from gateway.metrics.counts import Metrics
@@ -119,24 +121,6 @@ def _traces(catalogue: Catalogue) -> "Traces | None":
     return Traces(catalogue)
 
 
-class Live:
-    """How many calls are under way; `none` is set while there are none."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.none = asyncio.Event()
-        self.none.set()
-
-    def __enter__(self) -> None:
-        self.count += 1
-        self.none.clear()
-
-    def __exit__(self, *_error: object) -> None:
-        self.count -= 1
-        if not self.count:
-            self.none.set()
-
-
 class Gateway:
     """Catalogue, register, upstream, journal, booking, and the tasks that keep them fresh."""
 
@@ -179,7 +163,8 @@ class Gateway:
         self._reviver = Reviver(self.upstream, self.in_database_thread)
         self.journal = Journal(folder / "journal")
         self.booking = Booking(folder / "journal", self.journal)
-        self._live_calls = Live()
+        self._live_calls = UnderWay()
+        self.feed = Feed(self._live_calls, django_settings.REDIS_URL)
         told: dict[str, Callable[[], float]] = {
             series.IN_FLIGHT: lambda: self._live_calls.count,
             series.JOURNAL_LAG: lambda: self.booking.lag_bytes,
@@ -235,7 +220,7 @@ class Gateway:
         if self.works:
             self.own(self.media.worker.run(), "tokens: do media tasks")
             self.own(self.media.worker.tidy(), "tokens: tidy media")
-        for name, work in self.meter.tasks().items():
+        for name, work in (*self.meter.tasks().items(), *self.feed.tasks().items()):
             self.own(work, name)
 
     async def aclose(self) -> None:
@@ -252,6 +237,7 @@ class Gateway:
         self.access.flush()
         await self.upstream.aclose()
         await self.recall.aclose()
+        await self.feed.aclose()
         await self.limiter.aclose()
         self.register.close()
         await asyncio.to_thread(self.meter.close)
@@ -262,8 +248,8 @@ class Gateway:
         if Gateway._current is self:
             Gateway._current = None
 
-    def live(self) -> "Live":
-        """Count a call as under way: `with gateway.live():`."""
+    def live(self) -> UnderWay:
+        """The requests that are under way: each says when it begins and ends."""
         return self._live_calls
 
     def own(self, work: Coroutine[Any, Any, None], name: str) -> None:

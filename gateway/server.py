@@ -10,10 +10,14 @@ import uvicorn
 from django.conf import settings
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.errors import ApiError
 from gateway.faces.openai import OPENAI
 
+_GOING_AWAY = 1001
+_FLUSH_S = 2.0
+_MAX_FRAME = 4096  # bytes; pages of ours send nothing at all
 _KEEP_ALIVE_S = 75  # longer than clients and load balancers keep theirs: they close first
 
 
@@ -65,6 +69,30 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """WebSockets that keep no server from ending, and no reader that has stopped reading."""
+
+    @override
+    def shutdown(self) -> None:
+        """Tell the page at once that the server goes away, and that it is to come back."""
+        if self.close_sent or not self.handshake_complete:
+            super().shutdown()
+        else:
+            self.stop_keepalive()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": _GOING_AWAY})
+            self.conn.send_close(_GOING_AWAY)
+            self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+        self.loop.call_later(_FLUSH_S, self.transport.abort)
+
+    @override
+    def on_task_complete(self, task: "asyncio.Task[None]") -> None:
+        """As uvicorn's; and what is not sent soon is not waited for."""
+        super().on_task_complete(task)
+        self.loop.call_later(_FLUSH_S, self.transport.abort)
+
+
 def _too_long() -> ApiError:
     return ApiError(
         431,
@@ -112,7 +140,9 @@ def config() -> uvicorn.Config:
         "tokens_site.asgi:application",
         loop="uvloop",
         http=LimitedHttpProtocol,
-        ws="none",
+        ws=SocketProtocol,
+        ws_max_size=_MAX_FRAME,
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,

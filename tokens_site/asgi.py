@@ -16,6 +16,8 @@ django_application = get_asgi_application()
 from gateway import routing  # noqa: E402
 from gateway.bounded import Bounded  # noqa: E402
 from gateway.client import Application, Client, Scope, Send  # noqa: E402
+from gateway.console.live.gate import refuse  # noqa: E402
+from gateway.console.live.socket import socket  # noqa: E402
 from gateway.errors import not_found  # noqa: E402
 from gateway.faces.openai import OPENAI  # noqa: E402
 from gateway.runtime import Gateway  # noqa: E402
@@ -67,6 +69,12 @@ application = ProtocolTypeRouter(
     {
         "http": Entrance(
             URLRouter([*routing.urlpatterns, re_path(r"", Bounded(django_application))])  # type: ignore[arg-type] # ASGI
+        ),
+        "websocket": URLRouter(
+            [
+                re_path(r"^admin/live/socket$", socket),  # type: ignore[arg-type] # ASGI
+                re_path(r"", refuse),  # type: ignore[arg-type] # ASGI
+            ]
         ),
         "lifespan": lifespan,
     }

@@ -162,6 +162,22 @@ if DATABASES["default"]["ENGINE"].endswith("postgresql"):
         **DATABASES["default"].get("OPTIONS", {}),
     }
 
+# --- Channels: how processes tell those who watch of their requests (gateway/live) ----------------
+
+# Not the layer "default": no consumer shall wait for Redis without asking for it by name.
+CHANNEL_LAYERS: dict[str, dict[str, object]] = {}
+if REDIS_URL:
+    CHANNEL_LAYERS["live"] = {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 10, "socket_connect_timeout": 2}],
+            "prefix": "tokens:channels:",
+            "capacity": 50,  # messages of a second or two; more are dropped
+            "expiry": 5,  # seconds
+            "group_expiry": 30,  # seconds; members renew themselves every three
+        },
+    }
+
 # --- Language and time ---------------------------------------------------------------------------
 
 LANGUAGE_CODE = env.str("TOKENS_LANGUAGE", default="en")

@@ -66,6 +66,16 @@ def lacks_factor(request: HttpRequest) -> bool:
     return needs and not request.session.get(second_factor.PASSED)
 
 
+def is_shut_out(request: HttpRequest) -> bool:
+    """The same questions for what no middleware stands before: a socket, looked at again and again.
+
+    Nothing is written, so an open page does not keep its session from becoming idle.
+    """
+    began = request.session.get(_SINCE)
+    is_old = began is not None and timezone.now().timestamp() - began > settings.TOKENS_SESSION_S
+    return is_old or lacks_factor(request)
+
+
 def _goes_on(request: HttpRequest) -> bool:
     """Whether the session may go on. Being idle ends it by itself: its row expires."""
     session, now = request.session, timezone.now().timestamp()

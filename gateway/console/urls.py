@@ -5,12 +5,12 @@ from django.urls import path
 from gateway.console import (
     confirming,
     dashboard,
-    live,
     security,
     signing_in,
 )
 from gateway.console.explorer import choices, downloads, page as explorer
 from gateway.console.first_steps import views as first_steps
+from gateway.console.live import page as live
 from gateway.console.playground import booked, page as playground, passing
 
 app_name = "console"
@@ -28,6 +28,7 @@ urlpatterns = [
     path("first-steps/", first_steps.show, name="first_steps"),
     path("first-steps/sandbox/", first_steps.add_sandbox, name="first_steps_sandbox"),
     path("live/", live.show, name="live"),
+    path("live/record/<str:request_id>/", live.record, name="live_record"),
     path("playground/", playground.show, name="playground"),
     path("playground/pass/", passing.give, name="playground_pass"),
     path("playground/booked/", booked.show, name="playground_booked"),

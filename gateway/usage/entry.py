@@ -10,7 +10,7 @@ from gateway.errors import ApiError, BadRequest
 from gateway.metrics.counts import Metrics
 from gateway.models import Outcome
 from gateway.observe import AccessLog
-from gateway.shapes import Json, Usage
+from gateway.shapes import Json, Reader, Usage
 from gateway.usage.limit_headers import rate_headers
 from gateway.usage.prices import cost_micros, prices
 from licences.errors import KeyMissing
@@ -75,11 +75,13 @@ class Entry:
         "model",
         "outcome",
         "platform",
+        "reader",
         "reservation",
         "retries",
         "route",
         "status",
         "stream",
+        "took_s",
         "traceparent",
         "tried_at",
         "tries",
@@ -100,10 +102,8 @@ class Entry:
         traces: "Traces | None",
     ) -> None:
         """`journal` None: this endpoint uses nothing that is booked."""
-        self._journal = journal
-        self._access = access
-        self._metrics = metrics
-        self._traces = traces
+        self._journal, self._access = journal, access
+        self._metrics, self._traces = metrics, traces
         self._started = time.monotonic()
         self.at_ns = time.time_ns()
         self.id = new_request_id(self.at_ns)
@@ -130,10 +130,13 @@ class Entry:
         self.upstream_s = 0.0
         """Spent in attempts: until the whole answer, or a stream's first event."""
         self.usage: Usage | None = None
+        self.reader: Reader | None = None
+        """Of the stream that is relayed; it knows what came so far."""
         self.reservation: Reservation | None = None
         """What is held of limits and budgets; None: nothing limits this call."""
         self.first_byte_s: float | None = None
         """After the beginning; None: the client had nothing yet."""
+        self.took_s: float | None = None  # None: it is under way
         self.status = 0
         self.outcome: Outcome | None = None
         self.error: ApiError | None = None
@@ -218,6 +221,7 @@ class Entry:
         if self.written:
             return
         self.written = True
+        self.took_s = self.elapsed_s()
         self.outcome, self.status, self.error = outcome, status, error
         if self._journal is not None and self.holder is not None:
             self._journal.append(self._record(self.holder))
@@ -228,7 +232,7 @@ class Entry:
             self._traces.finished(self)
 
     def _elapsed_ms(self) -> int:
-        return int(self.elapsed_s() * 1000)
+        return int((self.elapsed_s() if self.took_s is None else self.took_s) * 1000)
 
     def _record(self, holder: Holder) -> dict[str, Json]:
         """A UsageRecord, by field names; what is not named has its default."""

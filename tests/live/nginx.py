@@ -31,6 +31,7 @@ http {{
     }}
     server {{
         listen 127.0.0.1:{port};
+        location = /admin/live/socket {{ include {proxy}; include {socket}; }}
         location / {{ include {proxy}; }}
     }}
 }}
@@ -43,8 +44,11 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     program, port = need("nginx"), free_port()
     servers = "\n        ".join(f"server 127.0.0.1:{one};" for one in ports)
     proxy = ROOT / "deploy/nginx/tokens-proxy.conf"
+    socket = ROOT / "deploy/nginx/tokens-socket.conf"
     conf = folder / "nginx.conf"
-    conf.write_text(_CONF.format(folder=folder, servers=servers, port=port, proxy=proxy))
+    conf.write_text(
+        _CONF.format(folder=folder, servers=servers, port=port, proxy=proxy, socket=socket)
+    )
     with subprocess.Popen([program, "-p", str(folder), "-c", str(conf), "-e", "error.log"]) as run:
         try:
             _wait_for(port, run)

@@ -12,6 +12,8 @@ import pytest
 from typing_extensions import override
 
 from tests.live.nginx import nginx
+from tests.live.server import served
+from tests.live.test_live_requests import SESSION, chat, watching
 
 pytestmark = pytest.mark.live
 
@@ -59,3 +61,14 @@ def test_a_machine_without_power_costs_time_but_no_call(tmp_path: Path) -> None:
         living.shutdown()
 
     assert [answer.status_code for answer in answers] == [200] * 4
+
+
+async def test_live_requests_come_through_nginx(tmp_path: Path) -> None:
+    with served(tmp_path) as server, nginx(tmp_path, [server.port]) as url:
+        server.settings["TOKENS_TRUSTED_ORIGINS"] = url  # its port is not the usual one
+        server.prepare()
+        session = server.query(SESSION)
+        server.start()
+        async with watching(server, session, url) as heard:
+            id = await chat(server)
+            await heard.until(lambda: heard.rows.get(id, {}).get("state") == "ended")

@@ -1,0 +1,1 @@
+"""What happens in the gateway just now, for those who watch it in the console."""
