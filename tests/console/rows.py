@@ -7,16 +7,18 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
+from gateway.alert_rows import Alert, AlertKind, Severity
 from gateway.audit import AuditEvent, Kind
 from gateway.models import Outcome, UsageDay, UsageRecord
 from licences.issuing import issue
 from platforms.adding import add_credential, add_platform
 from platforms.models import ModelMapping
+from tests.gateway.alerts.scene import make_target
 from tests.gateway.media.test_tasks import make as make_task
 
 
 def _platform() -> Any:
-    return add_platform("acme", base_url="https://acme.example/v1")[0]
+    return add_platform("acme", base_url="http://127.0.0.1:9/v1")[0]
 
 
 def _record() -> UsageRecord:
@@ -34,6 +36,19 @@ def _task() -> Any:
     return task
 
 
+def _alert() -> Alert:
+    now = timezone.now()
+    return Alert.objects.create(
+        kind=AlertKind.PLATFORM_DOWN,
+        subject="platform:acme",
+        platform="acme",
+        severity=Severity.CRITICAL,
+        parameters={"platform": "acme"},
+        opened_at=now,
+        last_seen_at=now,
+    )
+
+
 MAKE: dict[str, Callable[[], Any]] = {
     "licences_licence": lambda: issue(name="ada")[0],
     "platforms_platform": _platform,
@@ -44,6 +59,8 @@ MAKE: dict[str, Callable[[], Any]] = {
     "gateway_usagerecord": _record,
     "gateway_usageday": lambda: UsageDay.objects.create(day=date(2026, 11, 23)),
     "gateway_mediatask": _task,
+    "gateway_alert": _alert,
+    "gateway_alerttarget": make_target,
     "gateway_auditevent": lambda: AuditEvent.objects.create(kind=Kind.SIGN_IN, username="eve"),
     "auth_user": lambda: User.objects.create(username="bob", is_staff=True),
     "auth_group": lambda: Group.objects.create(name="helpers"),
