@@ -43,7 +43,7 @@ def _alert() -> Alert:
         subject="platform:acme",
         platform="acme",
         severity=Severity.CRITICAL,
-        parameters={"platform": "acme"},
+        parameters={"platform": "acme", "count": 3},
         opened_at=now,
         last_seen_at=now,
     )
