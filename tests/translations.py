@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def read(app: str) -> Catalog:
 
 def compiled(catalogue: Catalog) -> bytes:
     """As Django reads it: without what is missing or doubtful."""
+    # A date would make each run another file.
+    catalogue.creation_date = catalogue.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     out = io.BytesIO()
     mofile.write_mo(out, catalogue)
     return out.getvalue()
