@@ -7,7 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 from typing_extensions import override
 
 
@@ -38,7 +38,7 @@ class TargetKind(models.TextChoices):
 class Event(models.TextChoices):
     """What a message says of an alert."""
 
-    OPENED = "opened", _("opened")
+    OPENED = "opened", pgettext_lazy("an alert", "opened")
     WORSE = "worse", _("became worse")
     REMINDER = "reminder", _("reminder")
     RESOLVED = "resolved", _("resolved")
@@ -48,7 +48,7 @@ class MessageState(models.TextChoices):
     """Where a message stands."""
 
     WAITING = "waiting", _("waiting")
-    SENT = "sent", _("sent")
+    SENT = "sent", pgettext_lazy("a message", "sent")
     FAILED = "failed", _("given up")
 
 
@@ -157,7 +157,7 @@ class Alert(models.Model):
     closed_at = models.DateTimeField(_("closed"), null=True)
     settled_at = models.DateTimeField(_("settled"), null=True)
     count = models.PositiveIntegerField(
-        _("times opened"), default=1, help_text=_("It came back so often before it was settled.")
+        _("times opened"), default=1, help_text=_("How often it opened before it was settled.")
     )
     told_at = models.DateTimeField(_("last told"), null=True)
     told_severity = models.CharField(max_length=10, blank=True, editable=False)

@@ -97,7 +97,7 @@ def extend(
         later = None
     if later is None or later <= end:
         raise ValidationError(
-            _("This is not later than its present end, or not a moment at all; choose a later one.")
+            _("This is not later than its present end, or not a possible date; choose another.")
         )
     licence.expires_at = later
     _save(licence, "expires_at")

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, pgettext
 from typing_extensions import override
 
 from licences.limits.spending import budgets_of, spent
@@ -46,7 +46,7 @@ def short(licence: Licence) -> str:
         for window, (amount, own) in budgets_of(licence, licence.spent).items()
         if amount is not None
     ]
-    return "; ".join(texts) or from_micros(licence.spent.total)
+    return pgettext("between budgets", "; ").join(texts) or from_micros(licence.spent.total)
 
 
 def in_words(own: int, amount: int, window: BudgetWindow) -> str:
@@ -62,15 +62,15 @@ def lines(licence: Licence) -> list[str]:
     """A line for each window, in the currency. After `note_spends`."""
     found = []
     for window, (amount, own) in budgets_of(licence, licence.spent).items():
-        text = _("%(spent)s %(currency)s spent %(window)s") % {
+        parameters = {
             "spent": from_micros(own),
             "currency": settings.TOKENS_CURRENCY,
             "window": _WINDOWS[window],
         }
+        text = _("%(spent)s %(currency)s spent %(window)s")
         if amount is not None:
-            text += _(" of %(amount)s, %(left)s left") % {
-                "amount": from_micros(amount),
-                "left": from_micros(max(0, amount - own)),
-            }
-        found.append(text)
+            text = _("%(spent)s %(currency)s spent %(window)s of %(amount)s, %(left)s left")
+            parameters["amount"] = from_micros(amount)
+            parameters["left"] = from_micros(max(0, amount - own))
+        found.append(text % parameters)
     return found

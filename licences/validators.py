@@ -64,7 +64,7 @@ def validate_model_limits(value: Any) -> None:
         validate_patterns([pattern])
         if not isinstance(limits, dict) or not limits:
             raise ValidationError(
-                _("“%(pattern)s” must have an object of limits, such as {“rpm”: 10}."),
+                _('“%(pattern)s” must have an object of limits, such as {"rpm": 10}.'),
                 code="invalid_item",
                 params={"pattern": pattern},
             )

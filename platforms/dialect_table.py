@@ -63,7 +63,7 @@ def dialect_table(preset: str, rules: Rules, overrides: Rules | None = None) -> 
         '<div class="tk-table-frame"><table class="dialect tk-table"><thead><tr>'
         '<th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th>'
         '<th scope="col">{}</th></tr></thead><tbody>{}</tbody></table></div>',
-        *(_t("Rule"), _t("Value"), _t("From"), _t("Meaning")),
+        *(_t("Rule"), _t("Value"), _t("Set by"), _t("Meaning")),
         format_html_join(
             "",
             "<tr><th><code>{}</code></th><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",

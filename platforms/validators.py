@@ -43,7 +43,7 @@ def validate_base_url(value: str) -> None:
         )
     if parts.username or parts.password:
         raise ValidationError(
-            _("No user name or password here: secrets belong into a credential."),
+            _("No user name or password here: secrets belong in a credential."),
             code="invalid_item",
         )
     if parts.query or parts.fragment:

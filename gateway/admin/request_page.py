@@ -181,10 +181,10 @@ def _failures() -> dict[str, str]:
         "context_length": _("the request was too long for the model"),
         "content_filter": _("the platform's content filter refused it"),
         "not_found": _("the platform has no such model"),
-        "bad_request": _("the platform called the request wrong"),
+        "bad_request": _("the platform rejected the request as invalid"),
         "unreachable": _("no connection to the platform"),
         "timeout": _("the platform did not answer in time"),
-        "broken": _("the platform failed, or its answer was none"),
+        "broken": _("the platform failed, or gave no usable answer"),
     }
 
 

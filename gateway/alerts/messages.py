@@ -94,7 +94,8 @@ def trial(target: AlertTarget, now: datetime) -> AlertMessage:
         title = texts.one_line(_("Test of alerts"))
         link = texts.address(reverse("admin:gateway_alerttarget_change", args=[target.pk]))
         text = _letter(target, [says, *([link] if link else [])])
-        body = _body("test", f"{title}: {says}", link, [], 0, now)
+        whole = _("%(title)s: %(detail)s") % {"title": title, "detail": says}
+        body = _body("test", whole, link, [], 0, now)
     return _message(target, title, text, body, now, is_test=True)
 
 
@@ -128,9 +129,12 @@ def single(target: AlertTarget, notice: AlertNotice, now: datetime) -> AlertMess
     alert = notice.alert
     title = texts.told(alert, notice.event)
     link = texts.address(texts.page(alert))
-    lines = [title + ".", *_story(alert, notice.event), *([link] if link else [])]
+    sentence = _("%s.") % title
+    lines = [sentence, *_story(alert, notice.event), *([link] if link else [])]
     text = _letter(target, lines)
-    says = f"{title}. {texts.detail(alert)}" if notice.event != Event.RESOLVED else f"{title}."
+    says = sentence
+    if notice.event != Event.RESOLVED:
+        says = _("%(first)s %(second)s") % {"first": sentence, "second": texts.detail(alert)}
     body = _body(f"alert.{notice.event}", says, link, [notice], 1, now)
     return _message(target, f"{_mark(alert, notice.event)}{title}", text, body, now)
 
@@ -151,17 +155,19 @@ def _sum(target: AlertTarget, notices: list[AlertNotice], now: datetime) -> Aler
     if count > LISTED:
         lines.append(_("… and %d more.") % (count - LISTED))
     link = texts.address(reverse("admin:gateway_alert_changelist"))
-    text = _letter(target, [title + ":", "\n".join(lines), *([link] if link else [])])
-    says = "\n".join([f"{title}:", *lines])
+    head = _("%s:") % title
+    text = _letter(target, [head, "\n".join(lines), *([link] if link else [])])
+    says = "\n".join([head, *lines])
     body = _body("alerts.summary", says, link, notices[:LISTED], count, now)
     return _message(target, title, text, body, now)
 
 
 def _story(alert: Alert, event: str) -> list[str]:
-    since = _("Since %s.") % texts.moment(alert.opened_at)
+    since = texts.moment(alert.opened_at)
     if event == Event.RESOLVED and alert.closed_at is not None:
-        return [f"{since} " + _("It was over at %s.") % texts.moment(alert.closed_at)]
-    return [texts.detail(alert), since]
+        over = texts.moment(alert.closed_at)
+        return [_("Since %(since)s. It was over at %(over)s.") % {"since": since, "over": over}]
+    return [texts.detail(alert), _("Since %s.") % since]
 
 
 def _mark(alert: Alert, event: str) -> str:

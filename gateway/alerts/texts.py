@@ -128,7 +128,7 @@ def _budget_more(p: Parameters, severity: str) -> str:
             "day": _("Its calls are refused until midnight UTC, or until the budget is raised."),
             "month": _("Its calls are refused until the month ends, or until it is raised."),
         }
-        text = f"{text} {ends[p['window']]}"
+        text = _("%(first)s %(second)s") % {"first": text, "second": ends[p["window"]]}
     return text
 
 

@@ -122,8 +122,8 @@ def _by_day(licence_id: int, today: date) -> dict[str, Any]:
         {"name": _("failed"), "values": values("failed")},
     ]
     tokens = [
-        {"name": _("prompt"), "values": values("prompt")},
-        {"name": _("completion"), "values": values("completion")},
+        {"name": _("prompt tokens"), "values": values("prompt")},
+        {"name": _("completion tokens"), "values": values("completion")},
     ]
     cost = [{"name": _("cost"), "values": values("cost", MICROS)}]
     frame = {"kind": "stacked", "labels": [day.isoformat()[5:] for day in days]}

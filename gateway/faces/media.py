@@ -75,7 +75,7 @@ def from_form(texts: Pairs, files: Pairs) -> dict[str, Json]:
         keys = _INDEX.findall(f"[{rest}") if rest else []
         if not isinstance(value, str) and base not in _PICTURES:
             raise BadRequest(
-                f"'{name[:100]}' is a file; files belong into {', '.join(_PICTURES)}.",
+                f"'{name[:100]}' is a file; files belong in {', '.join(_PICTURES)}.",
                 param=name[:100],
             )
         if base in _PICTURES:
@@ -250,7 +250,7 @@ def _options(fields: dict[str, Json], pictures: str) -> dict[str, Json]:
     for name in _PICTURES:
         if fields.get(name):
             raise BadRequest(
-                f"'{name}' has no meaning here; pictures belong into '{pictures}'.", param=name
+                f"'{name}' has no meaning here; pictures belong in '{pictures}'.", param=name
             )
         fields.pop(name, None)
     return {name: value for name, value in fields.items() if value is not None and value != ""}

@@ -227,7 +227,7 @@ class Migration(migrations.Migration):
                     "count",
                     models.PositiveIntegerField(
                         default=1,
-                        help_text="It came back so often before it was settled.",
+                        help_text="How often it opened before it was settled.",
                         verbose_name="times opened",
                     ),
                 ),

@@ -59,7 +59,7 @@ _PATHS: Mapping[Family, str] = {
 _ONE_EACH = re.compile(r"z-image|qwen-image(-plus|-max|-edit)?(-\d{4}-\d\d-\d\d)?$")
 """Models that make a single picture a call, and refuse another `n`."""
 _INPUT = re.compile(r"negative_prompt|template|function|media|ref_img|\w+_urls?|(head|tail)_frame")
-"""Options that belong into `input`; everything else is one of the `parameters`."""
+"""Options that belong in `input`; everything else is one of the `parameters`."""
 _RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
 _RESOLUTIONS = {480: "480P", 720: "720P", 1080: "1080P"}
 

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from typing_extensions import override
 
 from platforms import syncing
@@ -104,18 +104,27 @@ class SyncAdmin(_Admin):
 
 def _said(added: list[ModelMapping], off: list[ModelMapping]) -> str:
     """What was done, for the operator and the history."""
-    parts = []
+    first, second = "", ""
     if added:
-        text = ngettext("%(count)d model added: ", "%(count)d models added: ", len(added))
-        parts.append(text % {"count": len(added)} + _some(added))
+        text = ngettext(
+            "%(count)d model added: %(names)s.", "%(count)d models added: %(names)s.", len(added)
+        )
+        first = text % {"count": len(added), "names": _some(added)}
     if off:
         text = ngettext(
-            "%(count)d model switched off: ", "%(count)d models switched off: ", len(off)
+            "%(count)d model switched off: %(names)s.",
+            "%(count)d models switched off: %(names)s.",
+            len(off),
         )
-        parts.append(text % {"count": len(off)} + _some(off))
-    return " ".join(parts)
+        second = text % {"count": len(off), "names": _some(off)}
+    if first and second:
+        return gettext("%(first)s %(second)s") % {"first": first, "second": second}
+    return first or second
 
 
 def _some(mappings: Iterable[ModelMapping]) -> str:
     names = [it.public_name for it in mappings]
-    return ", ".join(names[:10]) + (", …" if len(names) > 10 else ".")
+    some = pgettext("between names", ", ").join(names[:10])
+    if len(names) <= 10:
+        return some
+    return gettext("%(some)s and %(count)d more") % {"some": some, "count": len(names) - 10}

@@ -142,7 +142,7 @@ def _licence(request: HttpRequest, now: Progress) -> Step:
     return Step(
         _("Issue a licence"),
         _("The key for one who calls: a person, a team or a program. It is shown once; copy it."),
-        _("issued") if now.licensed else "",
+        _("it is issued") if now.licensed else "",
         _("Issue a licence"),
         _there(request, "licences.add_licence", "admin:licences_licence_add"),
     )

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, pgettext
 
 from gateway.console.pages import for_staff, page
 from gateway.models import MediaTask, Outcome, UsageRecord
@@ -40,10 +40,10 @@ def _words() -> dict[str, str]:
     """What the page's script says."""
     return {
         **{f"outcome_{outcome.value}": str(outcome.label) for outcome in Outcome},
-        "waiting": _("waiting"),
+        "waiting": pgettext("a request", "waiting"),
         "trying": _("attempt {n}"),
         "streaming": _("streaming"),
-        "ended": _("ended"),
+        "ended": pgettext("a request", "ended"),
         "lost": _("no news"),
         "connecting": _("Connecting"),
         "live": _("Live"),

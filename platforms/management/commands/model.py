@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, pgettext
 from typing_extensions import override
 
 from platforms import syncing
@@ -86,7 +86,7 @@ class Command(VerbCommand):
             if (given := options[f"price_{name}"]) is not None:
                 fields[f"price_{name}_micros"] = _micros(_option(name), given)
         mapping, is_new = add_mapping(platform_of(options["slug"]), options["public"], **fields)
-        said = _("added") if is_new else _("was there already")
+        said = pgettext("a row", "added") if is_new else _("was there already")
         self.show_one(self.public(mapping), options, f"{mapping}: {said}.")
 
     def do_list(self, options: Row) -> None:

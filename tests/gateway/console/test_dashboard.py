@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 HTML = "<img src=x onerror=alert(1)>"
 CARDS = {
     "gateway.view_usageday": "Success rate",
-    "platforms.view_credential": "How many are how",
+    "platforms.view_credential": "Number by state",
     "gateway.view_mediatask": "The one that has waited longest",
     "gateway.view_usagerecord": "Latest failures",
 }
