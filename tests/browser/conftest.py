@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.console import Watched, chromium_options, make_people, opened
 from tests.live.server import Server, served
 from tests.peers.third_party import need
+
+
+expect.set_options(timeout=15_000)  # as for everything else; five seconds are little for two cores
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
