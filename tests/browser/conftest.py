@@ -10,7 +10,6 @@ from tests.browser.console import Watched, chromium_options, make_people, opened
 from tests.live.server import Server, served
 from tests.peers.third_party import need
 
-
 expect.set_options(timeout=15_000)  # as for everything else; five seconds are little for two cores
 
 
