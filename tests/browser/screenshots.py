@@ -23,19 +23,26 @@ from tests.live.server import ROOT, Server, served
 
 IMAGES = ROOT / "docs" / "images"
 PAGES = {
-    "dashboard": "/admin/?days=30",
+    "dashboard": "/admin/?days=7",
     "first-steps": "/admin/first-steps/",
     "live": "/admin/live/",
-    "playground": "/admin/playground/",
+    "playground": "/admin/playground/?platform=sandbox&model=sandbox-chat",
     "explorer": "/admin/explorer/",
     "requests": "/admin/gateway/usagerecord/",
+    "request": "/admin/gateway/usagerecord/3/change/",
     "licences": "/admin/licences/licence/",
-    "licence": "/admin/licences/licence/1/change/",
+    "licence": "/admin/licences/licence/2/change/",
     "platforms": "/admin/platforms/platform/",
     "platform": "/admin/platforms/platform/2/change/",
     "add-platform": "/admin/platforms/platform/add/",
     "credentials": "/admin/platforms/credential/",
+    "models": "/admin/platforms/modelmapping/",
     "media-tasks": "/admin/gateway/mediatask/",
+    "alerts": "/admin/gateway/alert/",
+    "alert-target": "/admin/gateway/alerttarget/add/",
+    "people": "/admin/auth/user/",
+    "audit": "/admin/gateway/auditevent/",
+    "security": "/admin/security/",
     "reference": "/docs/",
 }
 _FILL = """
