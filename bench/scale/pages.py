@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
@@ -96,17 +97,26 @@ def _queries(
         yield f"search “{term[:20]}”", urlencode({SEARCH_VAR: term})
     for spec in changes.filter_specs:
         # The first, a middle one and the last of many platforms say as much as all.
-        choices = [choice for choice in spec.choices(changes) if not choice["selected"]]
+        choices = list(_choices(spec, changes))
         picked = (
             choices if len(choices) < 8 else [choices[0], choices[len(choices) // 2], choices[-1]]
         )
-        for choice in picked:
-            query = str(choice["query_string"]).removeprefix("?")
-            yield f"filter {spec.title}: {choice['display']}", query
+        for shown, query in picked:
+            yield f"filter {spec.title}: {shown}", query
     if changes.date_hierarchy:
         field = changes.date_hierarchy
         day = model._default_manager.order_by(f"-{field}").values_list(field, flat=True)[0]
         yield "one month", urlencode({f"{field}__year": day.year, f"{field}__month": day.month})
+
+
+def _choices(spec: Any, changes: Any) -> Iterator[tuple[str, str]]:
+    """What a filter offers: links, or the options of a form's select; forms of texts have none."""
+    for choice in spec.choices(changes):
+        if "form" in choice:
+            for value, shown in getattr(spec, "lookup_choices", ()):
+                yield str(shown), urlencode({spec.lookup_kwarg: value})
+        elif not choice["selected"]:
+            yield str(choice["display"]), str(choice["query_string"]).removeprefix("?")
 
 
 def _getter(client: Client, address: str) -> Callable[[], None]:
