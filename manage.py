@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """The command line of Tokens: `python manage.py help` lists what it can do."""
 
+import gc
 import os
 import sys
 
@@ -8,4 +9,8 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokens_site.settings")
+    if sys.argv[1:2] == ["serve"]:
+        # Nothing that a start makes is garbage, and looking for some takes a tenth of it. Switched
+        # on when the server answers (tokens_site.asgi).
+        gc.disable()
     execute_from_command_line(sys.argv)

@@ -54,6 +54,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             # What is loaded by now stays; the collector need not look through it again and again.
             gc.collect()
             gc.freeze()
+            gc.enable()
             gc.set_threshold(10_000, 10, 10)
             # What runs in threads (booking, a reload of ten thousand licences) keeps calls waiting
             # for this long at each of their turns; 5 ms by default.

@@ -1,6 +1,5 @@
 """“My security”: one's password, second factor, recovery codes, and sessions elsewhere."""
 
-import segno
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect

@@ -1,5 +1,6 @@
 """`manage.py serve`: migrate, check, and run the gateway until it is told to stop."""
 
+import gc
 import os
 import socket
 import sys
@@ -51,6 +52,7 @@ class Command(BaseCommand):
             self._announce(host, port, workers)
             if workers == 1:
                 return self._serve(listener)
+            gc.enable()  # this process only waits for the others
             connections.close_all()
             command = [sys.argv[0], "serve"]
             parent = Parent(command, listener, workers, settings.TOKENS_ENVIRONMENT)
