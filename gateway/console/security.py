@@ -26,6 +26,8 @@ def app(request: HttpRequest) -> HttpResponse:
     """Set up an authenticator app: scan, then prove it with a code."""
     if second_factor.is_on(request.user):
         return redirect("console:security")
+    from segno import make  # not at every start of a server: for one page it takes 30 ms
+
     device = second_factor.draft(request.user)
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -40,7 +42,7 @@ def app(request: HttpRequest) -> HttpResponse:
         "security/app.html",
         _("Set up a second factor"),
         form=form,
-        picture=segno.make(device.config_url, error="m").svg_data_uri(
+        picture=make(device.config_url, error="m").svg_data_uri(
             scale=5, border=3, light="#fff"
         ),
         secret=_in_fours(device.config_url.split("secret=")[1].split("&")[0]),
