@@ -7,10 +7,24 @@ from typing import NoReturn
 
 import aiohttp
 
+from gateway.direct import DirectWire
 from gateway.sandbox import SandboxTransport
 from gateway.shapes import Failure, Headers, UpstreamRequest
 from gateway.signing import Signer
-from gateway.wires import ERRORS, AiohttpWire, TransportWire, UpstreamResponse, Wire
+from gateway.wires import (
+    ERRORS,
+    AiohttpWire,
+    Broken,
+    Disconnected,
+    NameUnknown,
+    NotConnected,
+    NotHttp,
+    Refused,
+    TransportWire,
+    Untrusted,
+    UpstreamResponse,
+    Wire,
+)
 from platforms.routes import CredentialSpec, PlatformSpec
 
 _NO_FILES: Mapping[str, Path] = {}
@@ -80,7 +94,10 @@ class Upstream:
         if wire is None:
             # One for all: it holds every certificate authority, some megabytes.
             self._tls = self._tls or ssl.create_default_context()
-            wire = self._wires[credential.proxy] = AiohttpWire(self._tls, credential.proxy)
+            wire = AiohttpWire(self._tls, credential.proxy)
+            if not credential.proxy:
+                wire = DirectWire(self._tls, wire)
+            self._wires[credential.proxy] = wire
         return wire
 
 
@@ -90,21 +107,31 @@ def _fail(error: Exception) -> NoReturn:
     for kind, sentence in _SENTENCES:
         if isinstance(error, kind):
             raise Failure("unreachable", sentence, unsent=unsent) from error
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, aiohttp.ClientResponseError | NotHttp):
         raise Failure("broken", "The platform answered something that is not HTTP.") from error
     raise Failure("unreachable", "No connection to the platform could be made.") from error
 
 
 # No connection stood, so nothing of the request has reached the platform.
-_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError, TimeoutError)
+_UNSENT = (
+    NotConnected,
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientProxyConnectionError,
+    TimeoutError,
+)
 # The first that fits.
 _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientProxyConnectionError, "The platform's outbound proxy cannot be reached."),
     (aiohttp.ClientHttpProxyError, "The platform's outbound proxy refused the connection."),
+    (NameUnknown, "The platform's host name cannot be resolved."),
     (aiohttp.ClientConnectorDNSError, "The platform's host name cannot be resolved."),
+    (Untrusted, "No trusted TLS connection to the platform can be made."),
     (aiohttp.ClientSSLError, "No trusted TLS connection to the platform can be made."),
+    (Refused, "The platform's address refuses connections."),
     (aiohttp.ClientConnectorError, "The platform's address refuses connections."),
     (TimeoutError, "The connection to the platform did not stand in time."),
+    (Disconnected, "The platform closed the connection without an answer."),
+    (Broken, "The connection to the platform broke before its answer."),
     (aiohttp.ServerDisconnectedError, "The platform closed the connection without an answer."),
     (aiohttp.ClientOSError, "The connection to the platform broke before its answer."),
 )

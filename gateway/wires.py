@@ -18,16 +18,46 @@ from gateway import bodies, sending
 from gateway.bodies import Body
 from gateway.shapes import Failure, Headers
 
-_MAX_HEADER = 64 * 2**10  # bytes; some platforms send long content-security policies
-_KEEP_ALIVE_S = 55  # below the 60 s after which common front ends close
-_DNS_CACHE_S = 30
-_KEPT = 10_000  # addresses and header sets; an operator has hundreds at most
-_OWN_HEADERS: Headers = (
+MAX_HEADER = 64 * 2**10  # bytes; some platforms send long content-security policies
+KEEP_ALIVE_S = 55  # below the 60 s after which common front ends close
+DNS_CACHE_S = 30
+KEPT = 10_000  # addresses and header sets; an operator has hundreds at most
+OWN_HEADERS: Headers = (
     ("Content-Type", "application/json"),
     # Asked for none: to unpack a stream would hold back its events.
     ("Accept-Encoding", "identity"),
     ("User-Agent", "tokens-gateway"),
 )
+
+
+class NotConnected(OSError):
+    """No connection stood, so nothing of the request has reached the platform."""
+
+
+class NameUnknown(NotConnected):
+    """The host's name stands for no address."""
+
+
+class Refused(NotConnected):
+    """No address took the connection."""
+
+
+class Untrusted(NotConnected):
+    """No TLS connection that can be trusted."""
+
+
+class Disconnected(OSError):
+    """The connection was closed without an answer."""
+
+
+class Broken(OSError):
+    """The connection broke before the answer's end."""
+
+
+class NotHttp(ValueError):
+    """What came is no HTTP."""
+
+
 ERRORS = (aiohttp.ClientError, httpx.HTTPError, OSError, ValueError)
 """What a wire raises."""
 
@@ -105,13 +135,13 @@ class AiohttpWire:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # limits are the licences' and credentials', not the socket layer's
-                keepalive_timeout=_KEEP_ALIVE_S,
-                ttl_dns_cache=_DNS_CACHE_S,
+                keepalive_timeout=KEEP_ALIVE_S,
+                ttl_dns_cache=DNS_CACHE_S,
                 ssl=tls,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            max_line_size=_MAX_HEADER,
-            max_field_size=_MAX_HEADER,
+            max_line_size=MAX_HEADER,
+            max_field_size=MAX_HEADER,
         )
         # Built once, not per call: together they were 8 % of a call's CPU (bench, Nov 2026).
         self._urls: dict[str, URL] = {}
@@ -157,15 +187,15 @@ class AiohttpWire:
     def _url(self, url: str) -> URL:
         found = self._urls.get(url)
         if found is None:
-            self._urls = {} if len(self._urls) >= _KEPT else self._urls
+            self._urls = {} if len(self._urls) >= KEPT else self._urls
             found = self._urls[url] = URL(url)
         return found
 
     def _headers_of(self, headers: Headers) -> CIMultiDict[str]:
         found = self._headers.get(headers)
         if found is None:
-            self._headers = {} if len(self._headers) >= _KEPT else self._headers
-            found = CIMultiDict(_OWN_HEADERS)
+            self._headers = {} if len(self._headers) >= KEPT else self._headers
+            found = CIMultiDict(OWN_HEADERS)
             found.update(headers)  # the operator's win
             self._headers[headers] = found
         return found
@@ -173,7 +203,7 @@ class AiohttpWire:
     def _timeout(self, connect_s: float) -> aiohttp.ClientTimeout:
         found = self._timeouts.get(connect_s)
         if found is None:
-            self._timeouts = {} if len(self._timeouts) >= _KEPT else self._timeouts
+            self._timeouts = {} if len(self._timeouts) >= KEPT else self._timeouts
             found = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
             self._timeouts[connect_s] = found
         return found
@@ -196,7 +226,7 @@ class TransportWire:
     ) -> UpstreamResponse:
         """See `Wire.send`."""
         content = body if isinstance(body, bytes) else sending.pieces(body, files)
-        named = httpx.Headers(_OWN_HEADERS)
+        named = httpx.Headers(OWN_HEADERS)
         named.update(httpx.Headers(headers))
         request = httpx.Request(method, url, headers=named, content=content)
         response = await self._transport.handle_async_request(request)
@@ -217,7 +247,7 @@ class TransportWire:
 
 def _sized(headers: Headers, body: Body) -> CIMultiDict[str]:
     """A media call's headers; its length, so that it is not sent in chunks, which some refuse."""
-    found = CIMultiDict(_OWN_HEADERS)
+    found = CIMultiDict(OWN_HEADERS)
     found.update(headers)
     found["Content-Length"] = str(bodies.length(body))
     return found

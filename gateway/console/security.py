@@ -42,9 +42,7 @@ def app(request: HttpRequest) -> HttpResponse:
         "security/app.html",
         _("Set up a second factor"),
         form=form,
-        picture=make(device.config_url, error="m").svg_data_uri(
-            scale=5, border=3, light="#fff"
-        ),
+        picture=make(device.config_url, error="m").svg_data_uri(scale=5, border=3, light="#fff"),
         secret=_in_fours(device.config_url.split("secret=")[1].split("&")[0]),
     )
 

@@ -1,0 +1,427 @@
+"""The gateway's own HTTP/1.1 to platforms, against servers that say exactly these bytes."""
+
+import asyncio
+import contextlib
+import gzip
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.direct import DirectWire
+from gateway.shapes import Headers
+from gateway.wires import (
+    AiohttpWire,
+    Broken,
+    Disconnected,
+    NameUnknown,
+    NotHttp,
+    Refused,
+    Untrusted,
+    UpstreamResponse,
+)
+
+Serve = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Odd: a\r\nx-odd: b\r\n\r\n"
+    b"5\r\nhello\r\n7;name=x\r\n, world\r\n0\r\nTrailer: t\r\n\r\n"
+)
+
+
+class Peer:
+    """A server that reads requests and answers with what it is told; it counts connections."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.closed = asyncio.Event()
+        self.writers: list[asyncio.StreamWriter] = []
+        self.serve: Serve = self.say(OK)
+
+    @staticmethod
+    def say(answer: bytes, *, pieces: int = 0, close: bool = False) -> Serve:
+        async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+            for begin in range(0, len(answer), pieces or len(answer) or 1):
+                writer.write(answer[begin : begin + (pieces or len(answer))])
+                await writer.drain()
+                if pieces:
+                    await asyncio.sleep(0)
+            if close:
+                writer.close()
+
+        return serve
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.writers.append(writer)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while not writer.is_closing():
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = 0
+                for line in head.lower().split(b"\r\n"):
+                    if line.startswith(b"content-length:"):
+                        length = int(line.partition(b":")[2])
+                self.requests.append(head + await reader.readexactly(length))
+                await self.serve(self.requests[-1], writer)
+        self.closed.set()
+        writer.close()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    found = Peer()
+    async with await asyncio.start_server(found.connected, "127.0.0.1", 0) as server:
+        found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield found
+        for writer in found.writers:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[DirectWire]:
+    tls = ssl.create_default_context()
+    found = DirectWire(tls, AiohttpWire(tls))
+    yield found
+    await found.aclose()
+
+
+async def post(
+    wire: DirectWire, url: str, body: bytes = b"{}", headers: Headers = ()
+) -> UpstreamResponse:
+    return await wire.send("POST", f"{url}/v1/x?y=1", headers, body, 5.0, {})
+
+
+async def whole(response: UpstreamResponse) -> bytes:
+    pieces = []
+    try:
+        while piece := await response._some():
+            pieces.append(piece)
+    finally:
+        await response.aclose()
+    return b"".join(pieces)
+
+
+async def test_a_request_is_what_it_should_be(wire: DirectWire, peer: Peer) -> None:
+    headers = (("Authorization", "Bearer s"), ("user-agent", "mine"), ("X-É", "ü"))
+
+    assert await whole(await post(wire, peer.url, b"abc", headers)) == b"{}"
+
+    host = peer.url.removeprefix("http://")
+    lines = peer.requests[0].decode().split("\r\n")
+    assert lines[0] == "POST /v1/x?y=1 HTTP/1.1"
+    assert sorted(lines[1:-2]) == sorted(
+        [
+            f"Host: {host}",
+            "Content-Type: application/json",
+            "Accept-Encoding: identity",
+            "user-agent: mine",
+            "Authorization: Bearer s",
+            "X-É: ü",
+            "Content-Length: 3",
+        ]
+    )
+    assert lines[-2:] == ["", "abc"]
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 7])
+@pytest.mark.parametrize(
+    ("answer", "close", "body"),
+    [
+        (OK, False, b"{}"),
+        (CHUNKED, False, b"hello, world"),
+        (b"HTTP/1.1 200 OK\r\n\r\nto the end", True, b"to the end"),
+        (b"HTTP/1.0 200 OK\r\n\r\nold", True, b"old"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 P\r\nx: y\r\n\r\n" + OK, False, b"{}"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", False, b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", False, b""),
+    ],
+    ids=["length", "chunks", "end", "old", "continue", "nothing", "empty"],
+)
+async def test_every_kind_of_body_is_read_however_it_is_cut(
+    wire: DirectWire, peer: Peer, answer: bytes, close: bool, body: bytes, pieces: int
+) -> None:
+    peer.serve = peer.say(answer, pieces=pieces, close=close)
+
+    assert await whole(await post(wire, peer.url)) == body
+
+
+async def test_headers_are_found_by_small_names_and_the_first_counts(
+    wire: DirectWire, peer: Peer
+) -> None:
+    peer.serve = peer.say(CHUNKED)
+
+    response = await post(wire, peer.url)
+
+    assert (response.status, response.headers.get("x-odd")) == (200, "a")
+    await response.aclose()
+
+
+@pytest.mark.parametrize(
+    ("answer", "connections"),
+    [
+        (OK, 1),
+        (CHUNKED, 1),
+        (OK.replace(b"Content-Length", b"Connection: close\r\nContent-Length"), 3),
+        (OK + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nevil!", 3),
+        (OK + b"garbage", 3),
+    ],
+    ids=["length", "chunks", "close", "one too many", "garbage"],
+)
+async def test_a_connection_is_used_again_only_if_that_is_safe(
+    wire: DirectWire, peer: Peer, answer: bytes, connections: int
+) -> None:
+    peer.serve = peer.say(answer)
+
+    for _ in range(3):
+        assert await whole(await post(wire, peer.url)) in (b"{}", b"hello, world")
+
+    assert peer.connections == connections
+
+
+async def test_what_was_not_read_to_its_end_is_not_used_again(wire: DirectWire, peer: Peer) -> None:
+    peer.serve = peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+
+    response = await post(wire, peer.url)
+    assert await response.some() == b"half"
+    await response.aclose()
+    await response.aclose()
+
+    await asyncio.wait_for(peer.closed.wait(), 5)
+    peer.serve = peer.say(OK)
+    assert await whole(await post(wire, peer.url)) == b"{}"
+    assert peer.connections == 2
+
+
+async def test_a_connection_that_the_platform_has_closed_is_not_chosen(
+    wire: DirectWire, peer: Peer
+) -> None:
+    peer.serve = peer.say(OK, close=True)
+    assert await whole(await post(wire, peer.url)) == b"{}"
+    await asyncio.wait_for(peer.closed.wait(), 5)
+    async with asyncio.timeout(5):
+        while any(one.is_open for some in wire._idle.values() for one in some):
+            await asyncio.sleep(0.001)
+
+    assert await whole(await post(wire, peer.url)) == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"", Disconnected),
+        (b"HTTP/1.1 200 OK\r\nContent-", Disconnected),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", NotHttp),
+        (b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", NotHttp),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2**17, NotHttp),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", NotHttp),
+    ],
+    ids=["nothing", "half a head", "no HTTP", "upgrade", "endless head", "packed otherwise"],
+)
+async def test_what_is_no_answer_has_a_name(
+    wire: DirectWire, peer: Peer, answer: bytes, error: type[Exception]
+) -> None:
+    peer.serve = peer.say(answer, close=True)
+
+    with pytest.raises(error):
+        await post(wire, peer.url)
+
+    assert not any(one.is_open for one in wire._all)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n",
+    ],
+    ids=["length", "chunks", "no chunk"],
+)
+async def test_a_body_that_is_cut_never_ends_cleanly(
+    wire: DirectWire, peer: Peer, answer: bytes
+) -> None:
+    peer.serve = peer.say(answer, close=True)
+    response = await post(wire, peer.url)
+
+    with pytest.raises((Broken, NotHttp)):
+        await whole(response)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_what_is_packed_all_the_same_is_unpacked(
+    wire: DirectWire, peer: Peer, coding: str
+) -> None:
+    text = b"hello, world " * 500
+    packed = gzip.compress(text) if coding == "gzip" else zlib.compress(text)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\n\r\n"
+    peer.serve = peer.say(head.encode() + packed, pieces=50)
+
+    assert await whole(await post(wire, peer.url)) == text
+    assert await whole(await post(wire, peer.url)) == text
+    assert peer.connections == 1
+
+
+async def test_a_reader_that_is_slow_makes_the_platform_wait(wire: DirectWire, peer: Peer) -> None:
+    size, sent = 64 * 2**20, 0
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 2**16):
+            writer.write(bytes(2**16))
+            await writer.drain()
+            sent += 2**16
+
+    peer.serve = serve
+    response = await post(wire, peer.url)
+    before = -1
+    while before != sent:  # until nothing moves any more
+        before = sent
+        await asyncio.sleep(0.2)
+
+    assert sent < size // 2
+    assert len(await whole(response)) == size
+
+
+async def test_who_is_cancelled_takes_the_connection_along(wire: DirectWire, peer: Peer) -> None:
+    asked = asyncio.Event()
+
+    async def serve(_request: bytes, _writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await asyncio.sleep(0)
+
+    peer.serve = serve
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(post(wire, peer.url))
+        await asked.wait()
+        task.cancel()
+
+    await asyncio.wait_for(peer.closed.wait(), 5)
+
+
+async def test_a_connection_that_waits_too_long_is_closed(
+    wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await whole(await post(wire, peer.url))
+    [[connection]] = wire._idle.values()
+    connection.idle_since -= 3600
+
+    wire._sweep(asyncio.get_running_loop())
+
+    await asyncio.wait_for(peer.closed.wait(), 5)
+    assert wire._idle == {}
+
+
+async def test_no_header_can_smuggle_another(wire: DirectWire, peer: Peer) -> None:
+    for value in ("a\r\nX: y", "a\ny", "a\x00"):
+        with pytest.raises(ValueError, match="line break"):
+            await post(wire, peer.url, headers=(("X-A", value),))
+
+    assert peer.connections == 0
+
+
+async def test_a_port_that_nobody_listens_on_refuses(wire: DirectWire) -> None:
+    with pytest.raises(Refused):
+        await post(wire, "http://127.0.0.1:9")
+
+
+async def test_a_name_that_stands_for_nothing_is_unknown(wire: DirectWire) -> None:
+    with pytest.raises(NameUnknown):
+        await post(wire, "http://nobody.invalid")
+
+
+async def test_a_connection_that_does_not_stand_in_time_is_given_up(
+    wire: DirectWire, peer: Peer
+) -> None:
+    """A server that takes connections and waits for more than it gets: TLS never stands."""
+    url = peer.url.replace("http:", "https:")
+
+    with pytest.raises(TimeoutError):
+        await wire.send("POST", url, (), b"{}", 0.2, {})
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that nobody has signed."""
+    import datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (tmp_path / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return tmp_path / "cert.pem", tmp_path / "key.pem"
+
+
+async def test_tls_is_trusted_by_its_certificate_and_name_alone(
+    peer: Peer, certificate: tuple[Path, Path]
+) -> None:
+    ours, theirs = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(*certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    serving: Any = await asyncio.start_server(peer.connected, "127.0.0.1", 0, ssl=theirs)
+    async with serving:
+        port = serving.sockets[0].getsockname()[1]
+        for tls, host, error in (
+            (ours, "localhost", Untrusted),
+            (trusting, "127.0.0.1", Untrusted),
+            (trusting, "localhost", None),
+        ):
+            wire = DirectWire(tls, AiohttpWire(tls))
+            sent = wire.send("POST", f"https://{host}:{port}/", (), b"{}", 5.0, {})
+            if error is None:
+                assert await whole(await sent) == b"{}"
+            else:
+                with pytest.raises(error):
+                    await sent
+            await wire.aclose()
+
+
+async def test_addresses_of_a_name_are_asked_for_once(
+    wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    asked = []
+    found = loop.getaddrinfo
+
+    async def counted(host: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append(host)
+        return await found(host, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "getaddrinfo", counted)
+    url = peer.url.replace("127.0.0.1", "localhost")
+    responses = [await post(wire, url) for _ in range(3)]  # none is read: three connections
+
+    assert asked == ["localhost"]
+    for response in responses:
+        await response.aclose()
