@@ -110,12 +110,13 @@ def test_deleting_by_an_action_asks_and_switching_does_not(stale: Client) -> Non
     row = MAKE["platforms_platform"]()
     listed = reverse("admin:platforms_platform_changelist")
 
-    def act(action: str) -> str:
+    def act(*action: str) -> str:
         sent = {"action": action, "_selected_action": [row.pk], "post": "yes"}
         location: str = stale.post(listed, sent)["Location"]
         return location
 
     assert act("delete_selected").startswith(CONFIRM)
+    assert act("delete_selected", "disable_selected").startswith(CONFIRM)
     assert not act("disable_selected").startswith(CONFIRM)
     assert Platform.objects.get().enabled is False
 
