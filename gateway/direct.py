@@ -42,6 +42,7 @@ _SWEEP_S = 15.0
 _EYEBALLS_S = 0.25  # RFC 8305's delay before the next address is tried beside the first
 _UNPACKED: Mapping[str, int] = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS}
 _FORBIDDEN = ("\r", "\n", "\x00")
+_ONE_PIECE = 256 * 2**10  # bytes that are unpacked at once, of what may unpack to a thousandfold
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,7 @@ class _Connection(asyncio.Protocol):
         """Forget the last answer."""
         self._status = 0
         self._headers: dict[str, str] = {}
-        self._head_bytes = 0
+        self._beside = 0  # bytes since the last one of the body: headers, trailers, chunks' names
         self._has_head = False
         self._pieces: list[bytes] = []
         self._size = 0
@@ -339,7 +340,7 @@ class _Connection(asyncio.Protocol):
         self.is_open = False
         self._everybody.discard(self)
         if not self._is_whole and self._error is None:
-            if self._has_head and not _is_measured(self._headers):
+            if self._has_head and exc is None and not _is_measured(self._headers):
                 self._is_whole = True  # its end is the connection's
             elif self._has_head:
                 self._error = Broken()
@@ -349,14 +350,13 @@ class _Connection(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        if not self._has_head:
-            self._head_bytes += len(data)
+        self._beside += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(NotHttp())
         else:
-            if not self._has_head and self._head_bytes > MAX_HEADER:
+            if self._beside > MAX_HEADER and not self._is_whole:
                 self._fail(NotHttp())
         # Once per packet, however many events it held: they go on together.
         self._wake()
@@ -381,6 +381,7 @@ class _Connection(asyncio.Protocol):
         if not self._is_asked:
             return
         self._pieces.append(body)
+        self._beside = 0
         self._size += len(body)
         if self._size > _HIGH_WATER and not self._is_paused and self._transport is not None:
             self._is_paused = True
@@ -404,7 +405,8 @@ class _Connection(asyncio.Protocol):
 
 def _is_measured(headers: Mapping[str, str]) -> bool:
     """Whether a body says itself where it ends."""
-    return "content-length" in headers or "chunked" in headers.get("transfer-encoding", "")
+    coding = headers.get("transfer-encoding", "").lower()
+    return "content-length" in headers or "chunked" in coding
 
 
 def _unpacked(some: Callable[[], Awaitable[bytes]], coding: str) -> Callable[[], Awaitable[bytes]]:
@@ -417,19 +419,24 @@ def _unpacked(some: Callable[[], Awaitable[bytes]], coding: str) -> Callable[[],
         unpack = zlib.decompressobj(_UNPACKED[coding])
     else:
         raise NotHttp
-    done = False
+    begun = done = False
 
     async def unpacked() -> bytes:
-        nonlocal done
+        nonlocal begun, done
         while not done:
-            piece = await some()
+            piece = unpack.unconsumed_tail or await some()
+            if unpack.unused_data or (piece and unpack.eof):
+                raise Broken  # what comes after the end would be kept, however much it is
+            begun = begun or bool(piece)
             try:
-                found = unpack.decompress(piece) if piece else unpack.flush()
+                found = unpack.decompress(piece, _ONE_PIECE)
             except zlib.error as error:
                 raise Broken from error
-            done = not piece
+            done = not piece and not found
             if found:
                 return found
+        if begun and not unpack.eof:
+            raise Broken
         return b""
 
     return unpacked
