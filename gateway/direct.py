@@ -24,6 +24,7 @@ from gateway.wires import (
     DNS_CACHE_S,
     KEEP_ALIVE_S,
     KEPT,
+    KEPT_SIZE,
     MAX_HEADER,
     OWN_HEADERS,
     Broken,
@@ -126,7 +127,9 @@ class DirectWire:
             pass
         if len(self._heads) >= KEPT:
             self._heads.clear()
-        head = self._heads[key] = _made_head(method, url, headers)
+        head = _made_head(method, url, headers)
+        if head is None or len(head.start) <= KEPT_SIZE:
+            self._heads[key] = head
         return head
 
     def _free(self, place: _Place) -> "_Connection | None":

@@ -390,6 +390,15 @@ async def test_no_header_can_smuggle_another(wire: DirectWire, peer: Peer) -> No
     assert peer.connections == 0
 
 
+async def test_what_callers_make_long_is_not_kept(wire: DirectWire, peer: Peer) -> None:
+    for number in range(3):
+        beta = (("anthropic-beta", f"{number}" * 50_000),)
+        assert await whole(await post(wire, peer.url, headers=beta)) == b"{}"
+
+    assert beta[0][1].encode() in peer.requests[-1]
+    assert wire._heads == {}
+
+
 async def test_a_port_that_nobody_listens_on_refuses(wire: DirectWire) -> None:
     with pytest.raises(Refused):
         await post(wire, "http://127.0.0.1:9")
