@@ -144,6 +144,18 @@ def test_guessing_the_password_there_locks_out_too(stale: Client) -> None:
     assert stale.post(CONFIRM, {"password": PASSWORD}).status_code == 429
 
 
+def test_nor_is_it_guessed_where_it_is_changed(ada: User, stale: Client) -> None:
+    def change(old: str) -> int:
+        new = "another long password"
+        sent = {"old_password": old, "new_password1": new, "new_password2": new}
+        return stale.post("/admin/password_change/", sent).status_code
+
+    assert [change("wrong") for _try in range(5)] == [200, 200, 200, 200, 429]
+    assert change(PASSWORD) == 429
+    ada.refresh_from_db()
+    assert ada.check_password(PASSWORD)
+
+
 def test_nobody_confirms_by_anothers_password(stale: Client) -> None:
     person("bob", "owner", "another long password")
 
