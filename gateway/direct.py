@@ -24,6 +24,7 @@ from gateway.wires import (
     DNS_CACHE_S,
     KEEP_ALIVE_S,
     KEPT,
+    KEPT_SIZE,
     MAX_HEADER,
     OWN_HEADERS,
     Broken,
@@ -42,6 +43,7 @@ _SWEEP_S = 15.0
 _EYEBALLS_S = 0.25  # RFC 8305's delay before the next address is tried beside the first
 _UNPACKED: Mapping[str, int] = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS}
 _FORBIDDEN = ("\r", "\n", "\x00")
+_ONE_PIECE = 256 * 2**10  # bytes that are unpacked at once, of what may unpack to a thousandfold
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,9 @@ class DirectWire:
             pass
         if len(self._heads) >= KEPT:
             self._heads.clear()
-        head = self._heads[key] = _made_head(method, url, headers)
+        head = _made_head(method, url, headers)
+        if head is None or len(head.start) <= KEPT_SIZE:
+            self._heads[key] = head
         return head
 
     def _free(self, place: _Place) -> "_Connection | None":
@@ -239,7 +243,7 @@ class _Connection(asyncio.Protocol):
         """Forget the last answer."""
         self._status = 0
         self._headers: dict[str, str] = {}
-        self._head_bytes = 0
+        self._beside = 0  # bytes since the last one of the body: headers, trailers, chunks' names
         self._has_head = False
         self._pieces: list[bytes] = []
         self._size = 0
@@ -339,7 +343,7 @@ class _Connection(asyncio.Protocol):
         self.is_open = False
         self._everybody.discard(self)
         if not self._is_whole and self._error is None:
-            if self._has_head and not _is_measured(self._headers):
+            if self._has_head and exc is None and not _is_measured(self._headers):
                 self._is_whole = True  # its end is the connection's
             elif self._has_head:
                 self._error = Broken()
@@ -349,14 +353,13 @@ class _Connection(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        if not self._has_head:
-            self._head_bytes += len(data)
+        self._beside += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(NotHttp())
         else:
-            if not self._has_head and self._head_bytes > MAX_HEADER:
+            if self._beside > MAX_HEADER and not self._is_whole:
                 self._fail(NotHttp())
         # Once per packet, however many events it held: they go on together.
         self._wake()
@@ -381,6 +384,7 @@ class _Connection(asyncio.Protocol):
         if not self._is_asked:
             return
         self._pieces.append(body)
+        self._beside = 0
         self._size += len(body)
         if self._size > _HIGH_WATER and not self._is_paused and self._transport is not None:
             self._is_paused = True
@@ -404,7 +408,8 @@ class _Connection(asyncio.Protocol):
 
 def _is_measured(headers: Mapping[str, str]) -> bool:
     """Whether a body says itself where it ends."""
-    return "content-length" in headers or "chunked" in headers.get("transfer-encoding", "")
+    coding = headers.get("transfer-encoding", "").lower()
+    return "content-length" in headers or "chunked" in coding
 
 
 def _unpacked(some: Callable[[], Awaitable[bytes]], coding: str) -> Callable[[], Awaitable[bytes]]:
@@ -417,19 +422,24 @@ def _unpacked(some: Callable[[], Awaitable[bytes]], coding: str) -> Callable[[],
         unpack = zlib.decompressobj(_UNPACKED[coding])
     else:
         raise NotHttp
-    done = False
+    begun = done = False
 
     async def unpacked() -> bytes:
-        nonlocal done
+        nonlocal begun, done
         while not done:
-            piece = await some()
+            piece = unpack.unconsumed_tail or await some()
+            if unpack.unused_data or (piece and unpack.eof):
+                raise Broken  # what comes after the end would be kept, however much it is
+            begun = begun or bool(piece)
             try:
-                found = unpack.decompress(piece) if piece else unpack.flush()
+                found = unpack.decompress(piece, _ONE_PIECE)
             except zlib.error as error:
                 raise Broken from error
-            done = not piece
+            done = not piece and not found
             if found:
                 return found
+        if begun and not unpack.eof:
+            raise Broken
         return b""
 
     return unpacked

@@ -22,6 +22,7 @@ MAX_HEADER = 64 * 2**10  # bytes; some platforms send long content-security poli
 KEEP_ALIVE_S = 55  # below the 60 s after which common front ends close
 DNS_CACHE_S = 30
 KEPT = 10_000  # addresses and header sets; an operator has hundreds at most
+KEPT_SIZE = 4096  # characters of one; longer ones are a caller's (anthropic-beta), and fill memory
 OWN_HEADERS: Headers = (
     ("Content-Type", "application/json"),
     # Asked for none: to unpack a stream would hold back its events.
@@ -188,7 +189,9 @@ class AiohttpWire:
         found = self._urls.get(url)
         if found is None:
             self._urls = {} if len(self._urls) >= KEPT else self._urls
-            found = self._urls[url] = URL(url)
+            found = URL(url)
+            if len(url) <= KEPT_SIZE:
+                self._urls[url] = found
         return found
 
     def _headers_of(self, headers: Headers) -> CIMultiDict[str]:
@@ -197,7 +200,8 @@ class AiohttpWire:
             self._headers = {} if len(self._headers) >= KEPT else self._headers
             found = CIMultiDict(OWN_HEADERS)
             found.update(headers)  # the operator's win
-            self._headers[headers] = found
+            if sum(len(value) for _name, value in headers) <= KEPT_SIZE:
+                self._headers[headers] = found
         return found
 
     def _timeout(self, connect_s: float) -> aiohttp.ClientTimeout:

@@ -22,6 +22,8 @@ AXES_LOCKOUT_CALLABLE = "gateway.console.locked_out.answer"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+# Forms of failed attempts are kept; a recovery code that came with a wrong password is still good.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password", "code"]
 AUTHENTICATION_BACKENDS = [
     "gateway.console.backends.Throttle",
     "django.contrib.auth.backends.ModelBackend",

@@ -9,10 +9,12 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 import smtplib
 import ssl
 from datetime import datetime
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -27,6 +29,7 @@ _KEY_BYTES = 32
 _MAX_KEY = range(24, 65)  # bytes, as the specification bounds them
 _LIMITS = Limits(max_bytes=1000, total_s=10.0, idle_s=10.0)
 _SHOWN = 200  # characters of a receiver's answer
+_TOKEN = 8  # characters of an address's part that may be one
 
 
 class NotDelivered(Exception):
@@ -130,9 +133,16 @@ async def _post(target: AlertTarget, message: AlertMessage, door: Fetcher, now: 
 
 
 def _shown(answer: bytes, target: AlertTarget) -> str:
-    """What a receiver said, as far as it may be shown: an address can hold a token."""
+    """What a receiver said, as far as it may be shown: an address can hold a token.
+
+    Also a part of it: "Cannot POST /hook/<token>" is what many say.
+    """
     text = " ".join(answer.decode("utf-8", "replace").split())
-    return text.replace(target.address, "…")[:_SHOWN]
+    _host, *parts = re.split(r"[/?&=]+", target.address.partition("//")[2])
+    for part in (target.address, *sorted(parts, key=len, reverse=True)):
+        if len(part) >= _TOKEN:
+            text = text.replace(part, "…").replace(unquote(part), "…")
+    return text[:_SHOWN]
 
 
 def _answer(code: int, said: bytes | str) -> str:

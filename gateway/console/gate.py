@@ -49,6 +49,11 @@ def answer_instead(request: HttpRequest) -> HttpResponse | None:
     if lacks_factor(request) and not _is_open(match.view_name):
         messages.warning(request, _("Set up a second factor first; the console asks for one."))
         return redirect("console:security")
+    if match.view_name == "admin:password_change" and request.method == "POST":
+        # Its form looks at the old password by itself, however often: nobody shall guess there.
+        confirming.is_right(request, {"password": request.POST.get("old_password", "")})
+        if getattr(request, "axes_locked_out", False):
+            return redirect("admin:index")  # django-axes answers in place of this
     return confirming.ask_first(request, match)
 
 

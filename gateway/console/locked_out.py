@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from gateway.console import policy
 from gateway.console.addresses import network_of
 
 
@@ -32,4 +33,5 @@ def answer(request: HttpRequest, _response: Any, credentials: Any) -> HttpRespon
     }
     page = render(request, "console/locked_out.html", context, status=429)
     page["Retry-After"] = str(seconds)
+    policy.protect(page)  # put in place of the view's answer after console_gate has seen that
     return page

@@ -110,6 +110,12 @@ class ProxyAdmin(SwitchAdmin):
         # Should anything break in here, no report of it may quote what was entered.
         return super().changeform_view(request, *args, **kwargs)
 
+    @override
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # By ?proxy__startswith= in a list's address one finds out what its pages do not show.
+        hidden = lookup.startswith(("proxy", "secret_encrypted"))
+        return not hidden and super().lookup_allowed(lookup, value, request)
+
     @admin.display(description=_("outbound proxy"))
     def proxy_shown(self, row: Any) -> str:
         """The row's own proxy, without its password."""

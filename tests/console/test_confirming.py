@@ -110,12 +110,13 @@ def test_deleting_by_an_action_asks_and_switching_does_not(stale: Client) -> Non
     row = MAKE["platforms_platform"]()
     listed = reverse("admin:platforms_platform_changelist")
 
-    def act(action: str) -> str:
+    def act(*action: str) -> str:
         sent = {"action": action, "_selected_action": [row.pk], "post": "yes"}
         location: str = stale.post(listed, sent)["Location"]
         return location
 
     assert act("delete_selected").startswith(CONFIRM)
+    assert act("delete_selected", "disable_selected").startswith(CONFIRM)
     assert not act("disable_selected").startswith(CONFIRM)
     assert Platform.objects.get().enabled is False
 
@@ -141,6 +142,18 @@ def test_guessing_the_password_there_locks_out_too(stale: Client) -> None:
 
     assert statuses == [200, 200, 200, 200, 429]
     assert stale.post(CONFIRM, {"password": PASSWORD}).status_code == 429
+
+
+def test_nor_is_it_guessed_where_it_is_changed(ada: User, stale: Client) -> None:
+    def change(old: str) -> int:
+        new = "another long password"
+        sent = {"old_password": old, "new_password1": new, "new_password2": new}
+        return stale.post("/admin/password_change/", sent).status_code
+
+    assert [change("wrong") for _try in range(5)] == [200, 200, 200, 200, 429]
+    assert change(PASSWORD) == 429
+    ada.refresh_from_db()
+    assert ada.check_password(PASSWORD)
 
 
 def test_nobody_confirms_by_anothers_password(stale: Client) -> None:

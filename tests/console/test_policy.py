@@ -39,6 +39,17 @@ def test_pages_run_nothing_that_is_not_ours(path: str) -> None:
 
 
 @pytest.mark.django_db
+def test_so_does_the_page_for_who_tried_too_often() -> None:
+    client = Client()
+    sent = {"username": "ada", "password": "wrong"}
+
+    pages = [client.post("/admin/login/", sent) for _try in range(5)]
+
+    assert pages[-1].status_code == 429
+    assert policy(pages[-1])["script-src"] == "'self'"
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/admin/login/", "/admin/security/", "/admin/auth/user/add/"])
 def test_pages_carry_no_inline_scripts_and_styles(path: str) -> None:
     client = Client() if "login" in path else in_role("owner")

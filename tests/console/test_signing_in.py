@@ -178,6 +178,17 @@ def test_wrong_codes_lock_out_like_wrong_passwords(ada: User, client: Client) ->
     assert not is_in(client)
 
 
+def test_a_code_beside_a_wrong_password_is_not_kept_with_the_failure(ada: User) -> None:
+    client = signed_in(ada)
+    code = set_up(client, ada)[0]
+
+    client.post("/admin/confirm/", {"password": "wrong", "code": code})
+
+    kept = str(AccessAttempt.objects.values_list("post_data", flat=True))
+    assert "code=***" in kept
+    assert code not in kept
+
+
 def test_failures_of_codes_make_the_next_one_wait(ada: User) -> None:
     set_up(signed_in(ada), ada)
     client = Client()

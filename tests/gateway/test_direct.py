@@ -240,9 +240,10 @@ async def test_what_is_no_answer_has_a_name(
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n4\r\nhalf\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n",
     ],
-    ids=["length", "chunks", "no chunk"],
+    ids=["length", "chunks", "Chunks", "no chunk"],
 )
 async def test_a_body_that_is_cut_never_ends_cleanly(
     wire: DirectWire, peer: Peer, answer: bytes
@@ -266,6 +267,68 @@ async def test_what_is_packed_all_the_same_is_unpacked(
     assert await whole(await post(wire, peer.url)) == text
     assert await whole(await post(wire, peer.url)) == text
     assert peer.connections == 1
+
+
+async def test_what_unpacks_to_a_thousandfold_comes_in_pieces(wire: DirectWire, peer: Peer) -> None:
+    packed = gzip.compress(bytes(64 * 2**20))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    peer.serve = peer.say(head + packed)
+
+    response = await post(wire, peer.url)
+    sizes = []
+    while piece := await response.some():
+        sizes.append(len(piece))
+    await response.aclose()
+
+    assert sum(sizes) == 64 * 2**20
+    assert max(sizes) <= 2**20
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [gzip.compress(b"hello" * 99)[:-9], gzip.compress(b"hello") + b"more"],
+    ids=["cut", "more than all"],
+)
+@pytest.mark.parametrize("pieces", [0, 1])
+async def test_what_is_packed_and_not_whole_never_ends_cleanly(
+    wire: DirectWire, peer: Peer, packed: bytes, pieces: int
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    peer.serve = peer.say(head + packed, pieces=pieces)
+    response = await post(wire, peer.url)
+
+    with pytest.raises(Broken):
+        await whole(response)
+    await response.aclose()
+
+
+async def test_nothing_is_nothing_also_when_packed(wire: DirectWire, peer: Peer) -> None:
+    peer.serve = peer.say(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n")
+
+    assert await whole(await post(wire, peer.url)) == b""
+
+
+@pytest.mark.parametrize(
+    "endless", [b"0\r\nX: ", b"0\r\nX: y\r\n", b"1;x="], ids=["trailer", "trailers", "chunk"]
+)
+async def test_what_comes_beside_the_body_has_an_end(
+    wire: DirectWire, peer: Peer, endless: bytes
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+    filling = b"X-Y: z\r\n" * 2**14 if endless.endswith(b"\n") else b"x" * 2**17
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(endless + filling)
+
+    peer.serve = serve
+    response = await post(wire, peer.url)
+
+    with pytest.raises(NotHttp):
+        await asyncio.wait_for(whole(response), 5)
+    await response.aclose()
 
 
 async def test_a_reader_that_is_slow_makes_the_platform_wait(wire: DirectWire, peer: Peer) -> None:
@@ -325,6 +388,15 @@ async def test_no_header_can_smuggle_another(wire: DirectWire, peer: Peer) -> No
             await post(wire, peer.url, headers=(("X-A", value),))
 
     assert peer.connections == 0
+
+
+async def test_what_callers_make_long_is_not_kept(wire: DirectWire, peer: Peer) -> None:
+    for number in range(3):
+        beta = (("anthropic-beta", f"{number}" * 50_000),)
+        assert await whole(await post(wire, peer.url, headers=beta)) == b"{}"
+
+    assert beta[0][1].encode() in peer.requests[-1]
+    assert wire._heads == {}
 
 
 async def test_a_port_that_nobody_listens_on_refuses(wire: DirectWire) -> None:

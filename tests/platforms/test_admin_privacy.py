@@ -57,6 +57,16 @@ def test_who_may_only_look_sees_a_proxy_without_its_password(
     assert 'name="secret"' not in shown
 
 
+@pytest.mark.parametrize("name", ["platform", "credential"])
+@pytest.mark.parametrize("field", ["proxy__startswith", "secret_encrypted__regex"])
+def test_lists_answer_no_guesses_of_what_is_not_shown(
+    rows: tuple[Platform, Credential], name: str, field: str
+) -> None:
+    listed = reverse(f"admin:platforms_{name}_changelist")
+
+    assert staff("view_").get(listed, {field: PROXY[:20]}).status_code == 400
+
+
 def test_who_may_change_a_proxy_gets_it_whole(rows: tuple[Platform, Credential]) -> None:
     shown = text(staff(""), "change", *rows)
 

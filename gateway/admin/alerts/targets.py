@@ -74,6 +74,12 @@ class AlertTargetAdmin(_Admin):
         return (*self.readonly_fields, "kind") if obj else self.readonly_fields
 
     @override
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # By ?address__startswith= in the list's address one finds out what its pages do not show.
+        hidden = lookup.startswith(("address", "secret_encrypted"))
+        return not hidden and super().lookup_allowed(lookup, value, request)
+
+    @override
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [

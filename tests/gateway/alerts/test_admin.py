@@ -219,6 +219,13 @@ def test_who_may_only_look_changes_nothing_and_sees_no_token() -> None:
     assert not AlertMessage.objects.filter(is_test=True).exists()
 
 
+@pytest.mark.parametrize("field", ["address__startswith", "secret_encrypted__regex"])
+def test_the_list_answers_no_guesses_of_what_is_not_shown(field: str) -> None:
+    make_target(address=f"https://hooks.example.org/{TOKEN}")
+
+    assert staff("view_").get(TARGETS, {field: "https://hooks.example.org/"}).status_code == 400
+
+
 def test_who_may_not_see_alerts_does_not() -> None:
     nobody = staff()
 

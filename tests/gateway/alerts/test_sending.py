@@ -168,9 +168,22 @@ async def test_redirects_are_not_followed(receiver: Upstream) -> None:
     assert len(receiver.requests) == 1
 
 
-async def test_an_error_says_what_was_answered_and_no_secret(receiver: Upstream) -> None:
-    url = f"{receiver.base_url}/{MARKER}"
-    receiver.default = answer(f"no such hook: {url}".encode(), 404)
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (f"/{MARKER}", "{base}{path}"),
+        (f"/hook/{MARKER}/x", "Cannot POST {path}"),
+        (f"/hook?key={MARKER}", '{{"key": "{marker}"}}'),
+        ("/hook/MARKER%2Din%2Dthe%2Dpath", "{marker}"),
+    ],
+    ids=["all of it", "its path", "its query", "its path, decoded"],
+)
+async def test_an_error_says_what_was_answered_and_no_secret(
+    receiver: Upstream, path: str, said: str
+) -> None:
+    url = f"{receiver.base_url}{path}"
+    told = said.format(base=receiver.base_url, path=path, marker=MARKER)
+    receiver.default = answer(f"no such hook: {told}".encode(), 404)
 
     with pytest.raises(NotDelivered) as failed:
         await send(letter(url), open_to(receiver), NOON)
