@@ -81,6 +81,7 @@ class DirectWire:
         self._idle: dict[_Place, list[_Connection]] = {}
         self._all: set[_Connection] = set()
         self._names: dict[_Place, _Names] = {}
+        self._asking: dict[_Place, asyncio.Future[list[Any]]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def send(
@@ -191,13 +192,35 @@ class DirectWire:
         return connection
 
     async def _addresses(self, place: _Place, loop: asyncio.AbstractEventLoop) -> list[Any]:
-        known = self._names.get(place)
-        if known is None or known.until_s < loop.time():
+        """Asked for by one of all that want them: few threads of the process look names up."""
+        while True:
+            known = self._names.get(place)
+            if known is not None and known.until_s >= loop.time():
+                return known.addresses
+            asking = self._asking.get(place)
+            if asking is None:
+                return await self._asked(place, loop)
+            await asyncio.wait((asking,))
+            if not asking.cancelled():  # else whoever asked is gone, and another asks
+                return asking.result()
+
+    async def _asked(self, place: _Place, loop: asyncio.AbstractEventLoop) -> list[Any]:
+        asking = self._asking[place] = loop.create_future()
+        try:
             found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            asking.set_exception(error)
+            asking.exception()  # perhaps nobody waits for it
+            raise
+        else:
             if len(self._names) >= KEPT:
                 self._names.clear()
-            known = self._names[place] = _Names(found, loop.time() + DNS_CACHE_S)
-        return known.addresses
+            self._names[place] = _Names(found, loop.time() + DNS_CACHE_S)
+            asking.set_result(found)
+            return found
+        finally:
+            asking.cancel()  # nothing, unless this call was given up
+            del self._asking[place]
 
 
 def _made_head(method: str, url: str, headers: Headers) -> _Head | None:

@@ -407,21 +407,59 @@ async def test_tls_is_trusted_by_its_certificate_and_name_alone(
             await wire.aclose()
 
 
-async def test_addresses_of_a_name_are_asked_for_once(
-    wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names that were looked up."""
     loop = asyncio.get_running_loop()
-    asked = []
+    names: list[str] = []
     found = loop.getaddrinfo
 
     async def counted(host: Any, *args: Any, **kwargs: Any) -> Any:
-        asked.append(host)
+        names.append(host)
         return await found(host, *args, **kwargs)
 
     monkeypatch.setattr(loop, "getaddrinfo", counted)
+    return names
+
+
+async def test_addresses_of_a_name_are_asked_for_once(
+    wire: DirectWire, peer: Peer, asked: list[str]
+) -> None:
     url = peer.url.replace("127.0.0.1", "localhost")
     responses = [await post(wire, url) for _ in range(3)]  # none is read: three connections
 
     assert asked == ["localhost"]
     for response in responses:
         await response.aclose()
+
+
+async def test_who_wants_the_same_name_at_once_asks_for_it_once(
+    wire: DirectWire, peer: Peer, asked: list[str]
+) -> None:
+    url = peer.url.replace("127.0.0.1", "localhost")
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(post(wire, url)) for _ in range(20)]
+        first = calls.pop(0)
+        while not asked:
+            await asyncio.sleep(0)
+        first.cancel()
+
+    assert asked == ["localhost"] * 2  # the first is gone: another asks, for all that are left
+    for call in calls:
+        await call.result().aclose()
+
+
+async def test_a_name_that_stands_for_nothing_is_told_to_all_who_wait(
+    wire: DirectWire, asked: list[str]
+) -> None:
+    async def refused() -> None:
+        with pytest.raises(NameUnknown):
+            await post(wire, "http://nobody.invalid")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(refused())
+    assert asked == ["nobody.invalid"]
+
+    await refused()
+    assert len(asked) == 2  # it is not kept: the name may be there by now
