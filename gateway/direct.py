@@ -134,7 +134,10 @@ class DirectWire:
         idle = self._idle.get(place)
         while idle:
             connection = idle.pop()
-            if connection.is_open:
+            # Looked at here, too: the sweep comes by only so often.
+            if connection.loop.time() - connection.idle_since >= KEEP_ALIVE_S:
+                connection.abort()
+            elif connection.is_open:
                 return connection
         return None
 
@@ -314,8 +317,9 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _release(self, give_back: "Callable[[_Connection], None]") -> None:
-        """Give it back if the whole answer was read, else end it."""
-        if self._is_whole and self._may_stay and not self._pieces and self.is_open:
+        """Give it back if all was sent and the whole answer was read, else end it."""
+        is_sent = self._transport is not None and not self._transport.get_write_buffer_size()
+        if self._is_whole and self._may_stay and is_sent and not self._pieces and self.is_open:
             give_back(self)
         else:
             self.abort()
@@ -356,6 +360,10 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self.is_open = True
         self._everybody.add(self)
+
+    @override
+    def eof_received(self) -> None:
+        self.is_open = False  # the transport closes itself now; nothing is to be sent any more
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:

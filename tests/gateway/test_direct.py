@@ -14,6 +14,7 @@ import pytest
 from gateway.direct import DirectWire
 from gateway.shapes import Headers
 from gateway.wires import (
+    KEEP_ALIVE_S,
     AiohttpWire,
     Broken,
     Disconnected,
@@ -39,6 +40,7 @@ class Peer:
         self.url = ""
         self.connections = 0
         self.requests: list[bytes] = []
+        self.reads_bodies = True
         self.closed = asyncio.Event()
         self.writers: list[asyncio.StreamWriter] = []
         self.serve: Serve = self.say(OK)
@@ -66,7 +68,8 @@ class Peer:
                 for line in head.lower().split(b"\r\n"):
                     if line.startswith(b"content-length:"):
                         length = int(line.partition(b":")[2])
-                self.requests.append(head + await reader.readexactly(length))
+                body = await reader.readexactly(length) if self.reads_bodies else b""
+                self.requests.append(head + body)
                 await self.serve(self.requests[-1], writer)
         self.closed.set()
         writer.close()
@@ -254,6 +257,23 @@ async def test_a_body_that_is_cut_never_ends_cleanly(
         await whole(response)
 
 
+async def test_an_answer_before_all_was_sent_ends_the_connection(
+    wire: DirectWire, peer: Peer
+) -> None:
+    """What is left of the body would stand before the next request, perhaps for ever."""
+
+    async def too_large(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK)
+        await writer.wait_closed()
+
+    peer.serve, peer.reads_bodies = too_large, False
+    assert await whole(await post(wire, peer.url, body=bytes(64 * 2**20))) == b"{}"
+
+    peer.serve, peer.reads_bodies = peer.say(OK), True
+    assert await whole(await post(wire, peer.url)) == b"{}"
+    assert peer.connections == 2
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_what_is_packed_all_the_same_is_unpacked(
     wire: DirectWire, peer: Peer, coding: str
@@ -317,6 +337,32 @@ async def test_a_connection_that_waits_too_long_is_closed(
 
     await asyncio.wait_for(peer.closed.wait(), 5)
     assert wire._idle == {}
+
+
+async def test_a_connection_that_waited_too_long_is_not_chosen_before_the_sweep(
+    wire: DirectWire, peer: Peer
+) -> None:
+    await whole(await post(wire, peer.url))
+    [[connection]] = wire._idle.values()
+    connection.idle_since -= KEEP_ALIVE_S
+
+    assert await whole(await post(wire, peer.url)) == b"{}"
+    assert peer.connections == 2
+
+
+async def test_a_connection_that_the_platform_is_closing_is_not_chosen(
+    wire: DirectWire, peer: Peer
+) -> None:
+    """Not between its last byte and the transport's end, either."""
+    await whole(await post(wire, peer.url))
+    [connection] = wire._all
+
+    peer.writers[0].close()
+    async with asyncio.timeout(5):
+        while connection.is_open:
+            await asyncio.sleep(0)
+
+    assert connection in wire._all
 
 
 async def test_no_header_can_smuggle_another(wire: DirectWire, peer: Peer) -> None:
