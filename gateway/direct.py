@@ -370,7 +370,7 @@ class _Connection(asyncio.Protocol):
         self.is_open = False
         self._everybody.discard(self)
         if not self._is_whole and self._error is None:
-            if self._has_head and not _is_measured(self._headers):
+            if self._has_head and exc is None and not _is_measured(self._headers):
                 self._is_whole = True  # its end is the connection's
             elif self._has_head:
                 self._error = Broken()
@@ -435,7 +435,7 @@ class _Connection(asyncio.Protocol):
 
 def _is_measured(headers: Mapping[str, str]) -> bool:
     """Whether a body says itself where it ends."""
-    return "content-length" in headers or "chunked" in headers.get("transfer-encoding", "")
+    return "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower()
 
 
 def _unpacked(some: Callable[[], Awaitable[bytes]], coding: str) -> Callable[[], Awaitable[bytes]]:
@@ -453,9 +453,10 @@ def _unpacked(some: Callable[[], Awaitable[bytes]], coding: str) -> Callable[[],
     async def unpacked() -> bytes:
         nonlocal done
         while not done:
-            piece = await some()
+            # What little is packed may unpack to a thousand times as much: piece by piece.
+            piece = unpack.unconsumed_tail or await some()
             try:
-                found = unpack.decompress(piece) if piece else unpack.flush()
+                found = unpack.decompress(piece, _HIGH_WATER) if piece else unpack.flush()
             except zlib.error as error:
                 raise Broken from error
             done = not piece

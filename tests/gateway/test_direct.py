@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import gzip
+import socket
 import ssl
+import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -73,6 +75,13 @@ class Peer:
                 await self.serve(self.requests[-1], writer)
         self.closed.set()
         writer.close()
+
+    def reset(self) -> None:
+        """End all connections as a process does that dies."""
+        for writer in self.writers:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
 
 
 @pytest.fixture
@@ -243,9 +252,10 @@ async def test_what_is_no_answer_has_a_name(
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n4\r\nhalf\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n",
     ],
-    ids=["length", "chunks", "no chunk"],
+    ids=["length", "chunks", "capital chunks", "no chunk"],
 )
 async def test_a_body_that_is_cut_never_ends_cleanly(
     wire: DirectWire, peer: Peer, answer: bytes
@@ -254,6 +264,19 @@ async def test_a_body_that_is_cut_never_ends_cleanly(
     response = await post(wire, peer.url)
 
     with pytest.raises((Broken, NotHttp)):
+        await whole(response)
+
+
+async def test_a_body_without_a_length_ends_with_a_close_and_not_with_a_reset(
+    wire: DirectWire, peer: Peer
+) -> None:
+    peer.serve = peer.say(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+    response = await post(wire, peer.url)
+    assert await response._some() == b"half"
+
+    peer.reset()
+
+    with pytest.raises(Broken):
         await whole(response)
 
 
@@ -286,6 +309,20 @@ async def test_what_is_packed_all_the_same_is_unpacked(
     assert await whole(await post(wire, peer.url)) == text
     assert await whole(await post(wire, peer.url)) == text
     assert peer.connections == 1
+
+
+async def test_what_is_packed_is_unpacked_piece_by_piece(wire: DirectWire, peer: Peer) -> None:
+    packed = gzip.compress(bytes(64 * 2**20))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    peer.serve = peer.say(head + packed)
+    response = await post(wire, peer.url)
+
+    sizes = []
+    while piece := await response.some():
+        sizes.append(len(piece))
+    await response.aclose()
+
+    assert (sum(sizes), max(sizes)) == (64 * 2**20, 2**18)
 
 
 async def test_a_reader_that_is_slow_makes_the_platform_wait(wire: DirectWire, peer: Peer) -> None:
