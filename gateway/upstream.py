@@ -34,7 +34,7 @@ class Upstream:
     """All connections to platforms. One per process."""
 
     def __init__(self, wire: Wire | None = None) -> None:
-        """`wire`: carries everything, in tests; by default aiohttp, one session per proxy."""
+        """`wire`: carries everything, in tests; by default one of our own and one per proxy."""
         self._wire = wire
         self._wires: dict[str, Wire] = {}
         self._sandbox = TransportWire(SandboxTransport())
