@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import aiohttp
 
-from gateway.direct import DirectWire
+from gateway.direct.wire import DirectWire
 from gateway.sandbox import SandboxTransport
 from gateway.shapes import Failure, Headers, UpstreamRequest
 from gateway.signing import Signer
@@ -34,7 +34,7 @@ class Upstream:
     """All connections to platforms. One per process."""
 
     def __init__(self, wire: Wire | None = None) -> None:
-        """`wire`: carries everything, in tests; by default aiohttp, one session per proxy."""
+        """`wire`: carries everything, in tests; by default one of our own and one per proxy."""
         self._wire = wire
         self._wires: dict[str, Wire] = {}
         self._sandbox = TransportWire(SandboxTransport())

@@ -1,6 +1,7 @@
-"""What carries a request to a platform: aiohttp, or an httpx transport in its place.
+"""What can carry a request to a platform: aiohttp, and an httpx transport in a network's place.
 
-Why aiohttp without httpx between: docs/decisions/0001. httpx's transports are the seam for what is
+Chat calls go over a third (`gateway/direct/`). Why aiohttp without httpx between:
+docs/decisions/0001. httpx's transports are the seam for what is
 no network: the sandbox, and tests (`httpx.MockTransport`).
 """
 

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import gzip
+import socket
 import ssl
+import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from gateway.direct import DirectWire
+from gateway.direct.wire import DirectWire
 from gateway.shapes import Headers
 from gateway.wires import (
+    KEEP_ALIVE_S,
     AiohttpWire,
     Broken,
     Disconnected,
@@ -39,6 +42,7 @@ class Peer:
         self.url = ""
         self.connections = 0
         self.requests: list[bytes] = []
+        self.reads_bodies = True
         self.closed = asyncio.Event()
         self.writers: list[asyncio.StreamWriter] = []
         self.serve: Serve = self.say(OK)
@@ -66,10 +70,18 @@ class Peer:
                 for line in head.lower().split(b"\r\n"):
                     if line.startswith(b"content-length:"):
                         length = int(line.partition(b":")[2])
-                self.requests.append(head + await reader.readexactly(length))
+                body = await reader.readexactly(length) if self.reads_bodies else b""
+                self.requests.append(head + body)
                 await self.serve(self.requests[-1], writer)
         self.closed.set()
         writer.close()
+
+    def reset(self) -> None:
+        """End all connections as a process does that dies."""
+        for writer in self.writers:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
 
 
 @pytest.fixture
@@ -255,6 +267,36 @@ async def test_a_body_that_is_cut_never_ends_cleanly(
         await whole(response)
 
 
+async def test_a_body_without_a_length_ends_with_a_close_and_not_with_a_reset(
+    wire: DirectWire, peer: Peer
+) -> None:
+    peer.serve = peer.say(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+    response = await post(wire, peer.url)
+    assert await response._some() == b"half"
+
+    peer.reset()
+
+    with pytest.raises(Broken):
+        await whole(response)
+
+
+async def test_an_answer_before_all_was_sent_ends_the_connection(
+    wire: DirectWire, peer: Peer
+) -> None:
+    """What is left of the body would stand before the next request, perhaps for ever."""
+
+    async def too_large(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK)
+        await writer.wait_closed()
+
+    peer.serve, peer.reads_bodies = too_large, False
+    assert await whole(await post(wire, peer.url, body=bytes(64 * 2**20))) == b"{}"
+
+    peer.serve, peer.reads_bodies = peer.say(OK), True
+    assert await whole(await post(wire, peer.url)) == b"{}"
+    assert peer.connections == 2
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_what_is_packed_all_the_same_is_unpacked(
     wire: DirectWire, peer: Peer, coding: str
@@ -382,6 +424,32 @@ async def test_a_connection_that_waits_too_long_is_closed(
     assert wire._idle == {}
 
 
+async def test_a_connection_that_waited_too_long_is_not_chosen_before_the_sweep(
+    wire: DirectWire, peer: Peer
+) -> None:
+    await whole(await post(wire, peer.url))
+    [[connection]] = wire._idle.values()
+    connection.idle_since -= KEEP_ALIVE_S
+
+    assert await whole(await post(wire, peer.url)) == b"{}"
+    assert peer.connections == 2
+
+
+async def test_a_connection_that_the_platform_is_closing_is_not_chosen(
+    wire: DirectWire, peer: Peer
+) -> None:
+    """Not between its last byte and the transport's end, either."""
+    await whole(await post(wire, peer.url))
+    [connection] = wire._all
+
+    peer.writers[0].close()
+    async with asyncio.timeout(5):
+        while connection.is_open:
+            await asyncio.sleep(0)
+
+    assert connection in wire._all
+
+
 async def test_no_header_can_smuggle_another(wire: DirectWire, peer: Peer) -> None:
     for value in ("a\r\nX: y", "a\ny", "a\x00"):
         with pytest.raises(ValueError, match="line break"):
@@ -479,21 +547,59 @@ async def test_tls_is_trusted_by_its_certificate_and_name_alone(
             await wire.aclose()
 
 
-async def test_addresses_of_a_name_are_asked_for_once(
-    wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names that were looked up."""
     loop = asyncio.get_running_loop()
-    asked = []
+    names: list[str] = []
     found = loop.getaddrinfo
 
     async def counted(host: Any, *args: Any, **kwargs: Any) -> Any:
-        asked.append(host)
+        names.append(host)
         return await found(host, *args, **kwargs)
 
     monkeypatch.setattr(loop, "getaddrinfo", counted)
+    return names
+
+
+async def test_addresses_of_a_name_are_asked_for_once(
+    wire: DirectWire, peer: Peer, asked: list[str]
+) -> None:
     url = peer.url.replace("127.0.0.1", "localhost")
     responses = [await post(wire, url) for _ in range(3)]  # none is read: three connections
 
     assert asked == ["localhost"]
     for response in responses:
         await response.aclose()
+
+
+async def test_who_wants_the_same_name_at_once_asks_for_it_once(
+    wire: DirectWire, peer: Peer, asked: list[str]
+) -> None:
+    url = peer.url.replace("127.0.0.1", "localhost")
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(post(wire, url)) for _ in range(20)]
+        first = calls.pop(0)
+        while not asked:
+            await asyncio.sleep(0)
+        first.cancel()
+
+    assert asked == ["localhost"] * 2  # the first is gone: another asks, for all that are left
+    for call in calls:
+        await call.result().aclose()
+
+
+async def test_a_name_that_stands_for_nothing_is_told_to_all_who_wait(
+    wire: DirectWire, asked: list[str]
+) -> None:
+    async def refused() -> None:
+        with pytest.raises(NameUnknown):
+            await post(wire, "http://nobody.invalid")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(refused())
+    assert asked == ["nobody.invalid"]
+
+    await refused()
+    assert len(asked) == 2  # it is not kept: the name may be there by now

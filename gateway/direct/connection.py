@@ -1,53 +1,24 @@
-"""HTTP/1.1 to platforms with nothing between: httptools over the event loop's own connections.
-
-For bodies that are bytes and connections without a proxy, which every chat call is; the rest goes
-over aiohttp (`wires.AiohttpWire`). Why both: docs/decisions/0013, with what it bought.
-"""
+"""One HTTP/1.1 connection to a platform: a request at a time, and what is answered to it."""
 
 import asyncio
-import socket
-import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
-import aiohappyeyeballs
 import httptools
 from typing_extensions import override
-from yarl import URL
 
-from gateway.bodies import Body
-from gateway.shapes import Headers
-from gateway.wires import (
-    DNS_CACHE_S,
-    KEEP_ALIVE_S,
-    KEPT,
-    KEPT_SIZE,
-    MAX_HEADER,
-    OWN_HEADERS,
-    Broken,
-    Disconnected,
-    NameUnknown,
-    NotHttp,
-    Refused,
-    Untrusted,
-    UpstreamResponse,
-    Wire,
-)
+from gateway.wires import MAX_HEADER, Broken, Disconnected, NotHttp, UpstreamResponse
 
 _HIGH_WATER = 256 * 2**10  # bytes of a body that wait to be read; then the socket waits, too
 _ONE_WRITE = 64 * 2**10  # longer bodies are not copied behind their head
-_SWEEP_S = 15.0
-_EYEBALLS_S = 0.25  # RFC 8305's delay before the next address is tried beside the first
 _UNPACKED: Mapping[str, int] = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS}
-_FORBIDDEN = ("\r", "\n", "\x00")
 _ONE_PIECE = 256 * 2**10  # bytes that are unpacked at once, of what may unpack to a thousandfold
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Where connections go to."""
 
     host: str
@@ -55,179 +26,11 @@ class _Place:
     is_tls: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """A request's beginning, encoded once for all calls that share it."""
-
-    place: _Place
-    start: bytes
-    """Up to the value of Content-Length; without a body up to the blank line."""
-
-
-@dataclass(slots=True)
-class _Names:
-    """What a host's name stood for."""
-
-    addresses: list[Any] = field(default_factory=list)
-    until_s: float = 0.0
-
-
-class DirectWire:
-    """The network, directly."""
-
-    def __init__(self, tls: ssl.SSLContext, other: Wire) -> None:
-        """`other` carries what this one does not: bodies in pieces, and URLs with a password."""
-        self._tls = tls
-        self._other = other
-        self._heads: dict[tuple[str, str, Headers], _Head | None] = {}
-        self._idle: dict[_Place, list[_Connection]] = {}
-        self._all: set[_Connection] = set()
-        self._names: dict[_Place, _Names] = {}
-        self._sweeper: asyncio.TimerHandle | None = None
-
-    async def send(
-        self,
-        method: str,
-        url: str,
-        headers: Headers,
-        body: bytes | Body,
-        connect_s: float,
-        files: Mapping[str, Path],
-    ) -> UpstreamResponse:
-        """See `Wire.send`. Raises what `wires.ERRORS` lists."""
-        head = self._head(method, url, headers)
-        if head is None or not isinstance(body, bytes):
-            return await self._other.send(method, url, headers, body, connect_s, files)
-        connection = self._free(head.place)
-        if connection is None:
-            async with asyncio.timeout(connect_s):
-                connection = await self._connect(head.place)
-        try:
-            await connection.ask(head.start, body)
-            return connection.response(self._give_back)
-        except BaseException:
-            connection.abort()
-            raise
-
-    async def aclose(self) -> None:
-        """See `Wire.aclose`."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        self._idle.clear()
-        for connection in list(self._all):
-            connection.abort()
-        await self._other.aclose()
-
-    def _head(self, method: str, url: str, headers: Headers) -> _Head | None:
-        """None: not for this wire. Raises ValueError for headers that no request can have."""
-        key = (method, url, headers)
-        try:
-            return self._heads[key]
-        except KeyError:
-            pass
-        if len(self._heads) >= KEPT:
-            self._heads.clear()
-        head = _made_head(method, url, headers)
-        if head is None or len(head.start) <= KEPT_SIZE:
-            self._heads[key] = head
-        return head
-
-    def _free(self, place: _Place) -> "_Connection | None":
-        """A connection that waits, the youngest first: the others may rest and be closed."""
-        idle = self._idle.get(place)
-        while idle:
-            connection = idle.pop()
-            if connection.is_open:
-                return connection
-        return None
-
-    def _give_back(self, connection: "_Connection") -> None:
-        loop = connection.loop
-        connection.idle_since = loop.time()
-        self._idle.setdefault(connection.place, []).append(connection)
-        if self._sweeper is None:
-            self._sweeper = loop.call_later(_SWEEP_S, self._sweep, loop)
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Close what has waited too long, forget what the platform has closed."""
-        oldest = loop.time() - KEEP_ALIVE_S
-        for place, idle in list(self._idle.items()):
-            fresh = [one for one in idle if one.is_open and one.idle_since > oldest]
-            for one in idle:
-                if one.idle_since <= oldest:
-                    one.abort()
-            if fresh:
-                self._idle[place] = fresh
-            else:
-                del self._idle[place]
-        self._sweeper = loop.call_later(_SWEEP_S, self._sweep, loop) if self._idle else None
-
-    async def _connect(self, place: _Place) -> "_Connection":
-        """A new connection. Raises NameUnknown, Untrusted, Refused."""
-        loop = asyncio.get_running_loop()
-        try:
-            addresses = await self._addresses(place, loop)
-        except (socket.gaierror, UnicodeError) as error:
-            raise NameUnknown from error
-        try:
-            plain = await aiohappyeyeballs.start_connection(
-                addresses, happy_eyeballs_delay=_EYEBALLS_S, interleave=1
-            )
-        except OSError as error:
-            self._names.pop(place, None)
-            raise Refused from error
-        try:
-            _transport, connection = await loop.create_connection(
-                lambda: _Connection(loop, place, self._all),
-                sock=plain,
-                ssl=self._tls if place.is_tls else None,
-                server_hostname=place.host if place.is_tls else None,
-            )
-        except (ssl.SSLError, ssl.CertificateError) as error:
-            plain.close()
-            raise Untrusted from error
-        except OSError as error:
-            plain.close()
-            raise Refused from error
-        except BaseException:
-            plain.close()
-            raise
-        return connection
-
-    async def _addresses(self, place: _Place, loop: asyncio.AbstractEventLoop) -> list[Any]:
-        known = self._names.get(place)
-        if known is None or known.until_s < loop.time():
-            found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-            if len(self._names) >= KEPT:
-                self._names.clear()
-            known = self._names[place] = _Names(found, loop.time() + DNS_CACHE_S)
-        return known.addresses
-
-
-def _made_head(method: str, url: str, headers: Headers) -> _Head | None:
-    parsed = URL(url)
-    if parsed.user or parsed.password or parsed.scheme not in ("http", "https"):
-        return None
-    if not parsed.raw_host or parsed.port is None:
-        raise ValueError("The URL names no host.")
-    named = {name.lower(): (name, value) for name, value in (*OWN_HEADERS, *headers)}
-    for name, value in named.values():
-        if any(sign in name + value for sign in _FORBIDDEN) or not name:
-            raise ValueError("A header holds a line break.")
-    lines = [f"{method} {parsed.raw_path_qs or '/'} HTTP/1.1"]
-    if "host" not in named:
-        lines.append(f"Host: {parsed.host_port_subcomponent}")
-    lines += [f"{name}: {value}" for name, value in named.values()]
-    start = "\r\n".join(lines).encode("utf-8") + b"\r\n"
-    place = _Place(parsed.raw_host, parsed.port, parsed.scheme == "https")
-    return _Head(place, start)
-
-
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection: a request at a time, and what is answered to it."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, place: _Place, everybody: "set[_Connection]"
+        self, loop: asyncio.AbstractEventLoop, place: Place, everybody: "set[Connection]"
     ) -> None:
         self.loop = loop
         self.place = place
@@ -272,7 +75,7 @@ class _Connection(asyncio.Protocol):
                 raise self._error
             await self._wait()
 
-    def response(self, give_back: "Callable[[_Connection], None]") -> UpstreamResponse:
+    def response(self, give_back: "Callable[[Connection], None]") -> UpstreamResponse:
         """The answer, whose headers are there."""
         some: Callable[[], Awaitable[bytes]] = self._some
         if coding := self._headers.get("content-encoding", "").strip().lower():
@@ -294,9 +97,10 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _release(self, give_back: "Callable[[_Connection], None]") -> None:
-        """Give it back if the whole answer was read, else end it."""
-        if self._is_whole and self._may_stay and not self._pieces and self.is_open:
+    def _release(self, give_back: "Callable[[Connection], None]") -> None:
+        """Give it back if all was sent and the whole answer was read, else end it."""
+        is_sent = self._transport is not None and not self._transport.get_write_buffer_size()
+        if self._is_whole and self._may_stay and is_sent and not self._pieces and self.is_open:
             give_back(self)
         else:
             self.abort()
@@ -339,6 +143,10 @@ class _Connection(asyncio.Protocol):
         self._everybody.add(self)
 
     @override
+    def eof_received(self) -> None:
+        self.is_open = False  # the transport closes itself now; nothing is to be sent any more
+
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
         self._everybody.discard(self)
@@ -370,10 +178,12 @@ class _Connection(asyncio.Protocol):
         self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """The parser's: one header; of several of a name the first counts."""
         if self._is_asked:
             self._headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
+        """The parser's: the head is whole."""
         if not self._is_asked:
             return
         self._status = self._parser.get_status_code()
@@ -381,6 +191,7 @@ class _Connection(asyncio.Protocol):
             self._has_head = True
 
     def on_body(self, body: bytes) -> None:
+        """The parser's: some of the body."""
         if not self._is_asked:
             return
         self._pieces.append(body)
@@ -391,11 +202,13 @@ class _Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def on_message_begin(self) -> None:
+        """The parser's: an answer begins."""
         if not self._is_asked:
             # Something that nobody has asked for: it is not read, nor what comes after it.
             self.abort()
 
     def on_message_complete(self) -> None:
+        """The parser's: the answer is whole."""
         if not self._is_asked:
             return
         if self._status < 200:
