@@ -35,7 +35,7 @@ async def _main(arguments: argparse.Namespace) -> int:
     names: list[str] = arguments.contender or list(CONTENDERS)
     if arguments.memory is not None:
         return await _memory(names[-1], arguments.memory)
-    samples = await compare(names, arguments.rounds, arguments.seconds)
+    samples = await compare(names, arguments.rounds, arguments.seconds, more=arguments.more)
     sys.stdout.write(report.table(samples))
     sys.stdout.write(f"written: {report.write(samples).relative_to(report.LATEST.parents[2])}\n")
     return 1 if any(sample.outcome.errors for sample in samples) else 0
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--contender", action="append", choices=CONTENDERS, help="default: all; repeatable")
     add("--rounds", type=int, default=5, help="turns of each contender (default: 5)")
     add("--seconds", type=float, default=3.0, help="of one unpaced turn (default: 3)")
+    add("--more", action="store_true", help="also 1, 32, 256 connections, long requests, crowds")
     text = f"instead: resident memory over N requests of the last contender ({MEMORY_REQUESTS:,})"
     add("--memory", type=int, nargs="?", const=MEMORY_REQUESTS, metavar="N", help=text)
     return parser

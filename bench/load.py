@@ -48,6 +48,11 @@ class Scenario:
     """Default: no bound."""
     seconds: float | None = None
     """No request starts after them. Default: no bound."""
+    per_second: int = 0
+    """Events that the upstream sends in a second of one stream, so that lags can be told. 0: as
+    fast as it can."""
+    padding: int = 0
+    """Bytes by which the request is longer than a usual one."""
     stall_s: float = 30.0
     """What is unanswered this long after `seconds` is an error; without `seconds`, after start."""
 
@@ -62,14 +67,24 @@ class Outcome:
     elapsed_s: float = 0.0
     waits_s: list[float] = field(default_factory=list, repr=False)
     """Per answer: request to whole answer, or to a stream's first event."""
+    lags_s: list[float] = field(default_factory=list, repr=False)
+    """Per event of whole paced streams: how much later it came than the first one promised."""
     errors: Counter[str] = field(default_factory=Counter)
     busy: float = 0.0
     """Share of the elapsed time that this process worked; near 1 the load itself is the limit."""
 
     def wait_ms(self, share: float) -> float:
         """A percentile of the waits, `share` 0.5 for the median; 0 without answers."""
-        waits = sorted(self.waits_s)
-        return waits[min(int(len(waits) * share), len(waits) - 1)] * 1000 if waits else 0.0
+        return _percentile_ms(self.waits_s, share)
+
+    def lag_ms(self, share: float) -> float:
+        """A percentile of the lags; 0 where nothing was paced."""
+        return _percentile_ms(self.lags_s, share)
+
+
+def _percentile_ms(values_s: list[float], share: float) -> float:
+    found = sorted(values_s)
+    return found[min(int(len(found) * share), len(found) - 1)] * 1000 if found else 0.0
 
 
 async def run(target: Target, scenario: Scenario) -> Outcome:
@@ -96,6 +111,7 @@ class _Crew:
     def __init__(self, target: Target, scenario: Scenario) -> None:
         self.target = target
         self.events = scenario.events
+        self.interval_s = 1 / scenario.per_second if scenario.per_second else 0.0
         self.request = _request(target, scenario)
         self.outcome = Outcome()
         self._left = scenario.requests
@@ -159,6 +175,8 @@ class _Caller(asyncio.Protocol):
         self._events = 0
         self._asked_s = 0.0
         self._wait_s = 0.0
+        self._first_s = 0.0
+        self._lags_s: list[float] = []
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -190,9 +208,15 @@ class _Caller(asyncio.Protocol):
             self._tail += body
             return
         if not self._wait_s:
-            self._wait_s = time.perf_counter() - self._asked_s
+            self._first_s = time.perf_counter()
+            self._wait_s = self._first_s - self._asked_s
         # Four bytes before the piece: a field name may be cut, but is never counted twice.
-        self._events += (self._tail[-4:] + body).count(b"data:")
+        came = (self._tail[-4:] + body).count(b"data:")
+        if interval_s := self._crew.interval_s:
+            # The oldest of the piece, which has waited the longest.
+            due_s = self._first_s + self._events * interval_s
+            self._lags_s += [max(0.0, time.perf_counter() - due_s)] * came
+        self._events += came
         self._tail = (self._tail + body)[-_TAIL:]
 
     def on_message_complete(self) -> None:
@@ -214,6 +238,7 @@ class _Caller(asyncio.Protocol):
         self._tail = b""
         self._events = 0
         self._wait_s = 0.0
+        self._lags_s = []
         self._asked_s = time.perf_counter()
         self._transport.write(self._crew.request)
 
@@ -232,12 +257,17 @@ class _Caller(asyncio.Protocol):
         if not self._is_waiting:
             return
         self._is_waiting = False
+        if error is None:
+            self._crew.outcome.lags_s += self._lags_s
         self._crew.count(error, self._wait_s, self._crew.events)
 
 
 def body(scenario: Scenario) -> bytes:
     """The JSON that this scenario's requests carry."""
-    request = {"model": scenario.model, "messages": _MESSAGES, "temperature": 0.7}
+    messages = [*_MESSAGES]
+    if scenario.padding:
+        messages.append({"role": "user", "content": "lorem ipsum " * (scenario.padding // 12)})
+    request = {"model": scenario.model, "messages": messages, "temperature": 0.7}
     if scenario.events:
         request["stream"] = True
     return orjson.dumps(request)

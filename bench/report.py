@@ -23,6 +23,8 @@ _COLUMNS = (
     ("events_per_s", "events/s", "{:,.0f}"),
     ("p50_ms", "p50 ms", "{:.1f}"),
     ("p99_ms", "p99 ms", "{:.1f}"),
+    ("lag_p50_ms", "lag p50", "{:.1f}"),
+    ("lag_p99_ms", "lag p99", "{:.1f}"),
     ("cpu_us_per_answer", "CPU µs/answer", "{:,.0f}"),
     ("cpu_us_per_event", "CPU µs/event", "{:.1f}"),
     ("rss_mb", "RSS MiB", "{:.0f}"),
@@ -33,7 +35,8 @@ _COLUMNS = (
 _RATIOS = ("answers_per_s", "events_per_s", "cpu_us_per_answer", "cpu_us_per_event")
 _LEGEND = (
     "Medians of the rounds; x is the ratio to the bare relay in the same round. p50 and p99: to\n"
-    "the whole answer, of streams to the first event. Busy: the share of its core that the\n"
+    "the whole answer, of streams to the first event. Lag: ms of paced events behind what the\n"
+    "first one of their stream promised. Busy: the share of its core that the\n"
     "contender used; where that should be its limit and is well below 100%, other work runs on\n"
     "this machine: trust the CPU columns. Ceiling: load and upstream without anybody between\n"
     "them. Paced: 50 events/s per stream, so that every event is a read of its own; its\n"

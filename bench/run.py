@@ -13,14 +13,41 @@ from bench.contenders import Contender
 from bench.load import Outcome, Scenario, Target, run
 
 STREAM_MODEL = f"bench-stream-{upstream.DEFAULT_EVENTS}"
-PACED_MODEL = f"bench-paced-{upstream.DEFAULT_EVENTS}-50"
+PER_SECOND = 50
+PACED_MODEL = f"bench-paced-{upstream.DEFAULT_EVENTS}-{PER_SECOND}"
 SCENARIOS = (
     Scenario("blocking", upstream.CHAT_MODEL, connections=64, seconds=3),
     Scenario("streams", STREAM_MODEL, connections=50, events=upstream.DEFAULT_EVENTS, seconds=3),
     # 10,000 events/s, below what a contender can do: every event is a read of its own there, as
     # with a real model. Unpaced, a slow contender reads several at once and looks cheaper. The
     # figure depends on the rate (bare relay: 38 µs at half of it, 27 here; 2026-11): keep it.
-    Scenario("paced", PACED_MODEL, connections=200, events=upstream.DEFAULT_EVENTS, requests=400),
+    Scenario(
+        "paced",
+        PACED_MODEL,
+        connections=200,
+        events=upstream.DEFAULT_EVENTS,
+        requests=400,
+        per_second=PER_SECOND,
+    ),
+)
+# Asked for by name: what one connection waits for, how a crowd is served, what is long.
+MORE = (
+    Scenario("one connection", upstream.CHAT_MODEL, connections=1, seconds=3),
+    Scenario("32 connections", upstream.CHAT_MODEL, connections=32, seconds=3),
+    Scenario("256 connections", upstream.CHAT_MODEL, connections=256, seconds=3),
+    Scenario("200 kB request", upstream.CHAT_MODEL, connections=16, padding=200_000, seconds=3),
+    *(
+        Scenario(
+            f"{count} paced streams",
+            PACED_MODEL,
+            connections=count,
+            events=upstream.DEFAULT_EVENTS,
+            requests=2 * count,
+            per_second=PER_SECOND,
+            stall_s=60,
+        )
+        for count in (100, 500, 1_000)
+    ),
 )
 WARM_UP = (
     Scenario("warm-up", upstream.CHAT_MODEL, connections=64, requests=1000),
@@ -57,6 +84,8 @@ class Sample:
             "events_per_s": outcome.events / outcome.elapsed_s,
             "p50_ms": outcome.wait_ms(0.5),
             "p99_ms": outcome.wait_ms(0.99),
+            "lag_p50_ms": outcome.lag_ms(0.5),
+            "lag_p99_ms": outcome.lag_ms(0.99),
             "cpu_us_per_answer": self.cpu_s * 1e6 / max(outcome.answers, 1),
             "cpu_us_per_event": self.cpu_s * 1e6 / outcome.events if outcome.events else 0.0,
             "rss_mb": self.rss_mb,
@@ -66,12 +95,15 @@ class Sample:
         }
 
 
-async def compare(names: Sequence[str], rounds: int, seconds: float) -> list[Sample]:
+async def compare(
+    names: Sequence[str], rounds: int, seconds: float, *, more: bool = False
+) -> list[Sample]:
     """The ceiling once, then `rounds` times every scenario with the contenders taking turns.
 
-    Raises ContenderFailed, WrongAnswer.
+    `more`: also those of `MORE`. Raises ContenderFailed, WrongAnswer.
     """
-    scenarios = [replace(s, seconds=s.seconds and seconds) for s in SCENARIOS]
+    chosen = (*SCENARIOS, *MORE) if more else SCENARIOS
+    scenarios = [replace(s, seconds=s.seconds and seconds) for s in chosen]
     samples = []
     async with _stage(names) as (direct, entered):
         for scenario in scenarios:

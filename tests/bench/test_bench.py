@@ -115,6 +115,29 @@ async def test_a_stream_in_pieces_of_one_byte_is_counted_the_same(
     assert (outcome.answers, outcome.events, outcome.errors) == expected
 
 
+async def test_events_that_come_late_are_told_by_how_much() -> None:
+    """The first promises 100 events a second; the others come together, 0.3 s after it."""
+    first = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\ndata: {}\n\n\r\n"
+    rest = b"data: {}\n\n" * 9 + b"data: [DONE]\n\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}]")
+        writer.write(first)
+        await asyncio.sleep(0.3)
+        writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest))
+        writer.close()
+
+    async with await asyncio.start_server(serve, upstream.HOST, 0) as server:
+        target = Target(upstream.HOST, upstream.port_of(server), contenders.PATH)
+        scenario = Scenario("", "bench-paced-10-100", 1, events=10, requests=1, per_second=100)
+        outcome = await load.run(target, scenario)
+
+    assert (outcome.answers, outcome.errors) == (1, {})
+    assert len(outcome.lags_s) == 11
+    assert outcome.lag_ms(0) < 1
+    assert 280 <= outcome.lag_ms(0.5) <= outcome.lag_ms(0.99) < 5_000
+
+
 async def test_the_upstream_tells_usage_only_when_asked(direct: Target) -> None:
     async def last_chunk(**over: object) -> dict[str, object]:
         asked = {"model": "bench-stream-3", "stream": True, **over}
