@@ -17,7 +17,7 @@ class GatewayConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Tell the two apps below, which do not know each other, what each needs of the rest."""
-        from gateway.console import events, licence_panels, roles
+        from gateway.console import events, licence_panels, policy, roles
         from gateway.probe import list_models, probe
         from licences.forms import platform_choices
         from licences.panels import panels
@@ -33,6 +33,7 @@ class GatewayConfig(AppConfig):
         secrets.rotate_also(_rotate_webhooks)
         post_migrate.connect(roles.after_migrating, dispatch_uid="gateway.roles")
         events.connect()
+        policy.plain_json()
 
 
 def _platforms() -> list[tuple[str, str]]:

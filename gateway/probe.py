@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from django.utils.translation import gettext, ngettext
+
 from gateway import attempts
 from gateway.attempts import scrub
 from gateway.errors import ApiError
@@ -65,9 +67,10 @@ async def _probe(
     try:
         names = await reach(upstream, platform, key)
         listed = (
-            f"{len(names)} models listed"
+            ngettext("%(count)d model listed", "%(count)d models listed", len(names))
+            % {"count": len(names)}
             if platform.models_path
-            else ("answers; it lists no models")
+            else gettext("answers; it lists no models")
         )
         took_ms = _since_ms(started)
         async with asyncio.TaskGroup() as group:

@@ -12,6 +12,7 @@ from typing import Any
 from platforms.preset_links import HELP
 
 Json = Any
+_ = str  # marks what the console says in the operator's language
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +80,26 @@ def _regions(first: Preset, *others: tuple[str, str, str]) -> tuple[Preset, ...]
 
 
 _ALL = (
-    Preset("custom", "Custom", "", "Anything that speaks OpenAI's protocol; give its base URL."),
+    Preset("custom", "Custom", "", _("Anything that speaks OpenAI's protocol; give its base URL.")),
     Preset(
         "sandbox",
         "Sandbox",
         "sandbox://local/v1",
-        "No model is asked: answers are made up in this process. For trying things out.",
+        _("No model is asked: answers are made up in this process. For trying things out."),
         auth_style="none",
     ),
     Preset(
         "openai",
         "OpenAI",
         "https://api.openai.com/v1",
-        "Organisation and project: extra headers OpenAI-Organization and OpenAI-Project.",
+        _("Organisation and project: extra headers OpenAI-Organization and OpenAI-Project."),
         rules=_OPENAI,
     ),
     Preset(
         "azure-openai",
         "Azure OpenAI",
         "https://{resource}.openai.azure.com/openai/v1",
-        "Put your resource's name into the base URL; “model” is the name of a deployment.",
+        _("Put your resource's name into the base URL; “model” is the name of a deployment."),
         auth_style="api-key",
         rules=_OPENAI,
     ),
@@ -106,14 +107,14 @@ _ALL = (
         "bedrock",
         "AWS Bedrock",
         "https://bedrock-runtime.{region}.amazonaws.com/openai/v1",
-        "The OpenAI-compatible endpoint, with a Bedrock API key; put your region into the URL.",
+        _("The OpenAI-compatible endpoint, with a Bedrock API key; put your region into the URL."),
         models_path="",
     ),
     Preset(
         "anthropic",
         "Anthropic",
         "https://api.anthropic.com/v1",
-        "Claude, in Anthropic's own protocol: thinking, PDFs and cache control included.",
+        _("Claude, in Anthropic's own protocol: thinking, PDFs and cache control included."),
         auth_style="x-api-key",
         chat_path="/messages",
         protocol="anthropic",
@@ -122,7 +123,7 @@ _ALL = (
         "gemini",
         "Google Gemini",
         "https://generativelanguage.googleapis.com/v1beta",
-        "Chat, pictures and Veo films, in Google's own protocol.",
+        _("Chat, pictures and Veo films, in Google's own protocol."),
         auth_style="x-goog-api-key",
         protocol="gemini",
     ),
@@ -131,8 +132,10 @@ _ALL = (
         "Google Vertex AI",
         "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
         "/publishers/google",
-        "The secret is a service account's JSON, with the role Vertex AI User; docs/vertex.md. "
-        "The chat path is for tests of credentials only.",
+        _(
+            "The secret is a service account's JSON, with the role Vertex AI User; docs/vertex.md. "
+            "The chat path is for tests of credentials only."
+        ),
         auth_style="google-service-account",
         models_path="",
         chat_path="/models/gemini-2.5-flash:generateContent",
@@ -142,7 +145,7 @@ _ALL = (
         "gemini-openai",
         "Google Gemini (OpenAI-compatible)",
         "https://generativelanguage.googleapis.com/v1beta/openai",
-        "Model names may be listed as models/…",
+        _("Model names may be listed as models/…"),
         rules={
             "system_role": "system",
             "drop_params": _STATE,  # "Unknown name …: Cannot find field." (400)
@@ -154,7 +157,7 @@ _ALL = (
         "xai",
         "xAI",
         "https://api.x.ai/v1",
-        "The list of models leaves out some that are served.",
+        _("The list of models leaves out some that are served."),
         protocol="xai",
         rules={"responses": True, "replay_reasoning": "never"},
     ),
@@ -162,8 +165,7 @@ _ALL = (
         "deepseek",
         "DeepSeek",
         "https://api.deepseek.com",
-        "Thinks by default; in turns with tools it wants reasoning_content back. "
-        "402 means no balance.",
+        _("Thinks by default; with tools it wants reasoning_content back. 402 means no balance."),
         rules={
             **_THINKERS,
             "reasoning_in": "thinking_and_effort",
@@ -176,7 +178,7 @@ _ALL = (
             "dashscope",
             "Alibaba Model Studio (China)",
             "https://dashscope.aliyuncs.com/compatible-mode/v1",
-            "Qwen. Keys belong to a region; a workspace may have an address of its own.",
+            _("Qwen. Keys belong to a region; a workspace may have an address of its own."),
             protocol="dashscope",
             rules={**_THINKERS, "reasoning_in": "enable_thinking", "responses": True},
         ),
@@ -196,7 +198,7 @@ _ALL = (
             "ark",
             "Volcengine Ark (Doubao)",
             "https://ark.cn-beijing.volces.com/api/v3",
-            "“model” is a model's id or that of an endpoint (ep-…).",
+            _("“model” is a model's id or that of an endpoint (ep-…)."),
             protocol="ark",
             # No max_tokens_field: max_tokens bounds the answer there, max_completion_tokens the
             # reasoning too, and only the client knows which of them is meant (its SDK, Nov 2026).
@@ -218,7 +220,7 @@ _ALL = (
             "moonshot",
             "Moonshot Kimi (international)",
             "https://api.moonshot.ai/v1",
-            "Keys are valid in one region only. Sampling parameters of kimi-k models are fixed.",
+            _("Keys are valid in one region only. Sampling parameters of kimi-k models are fixed."),
             rules={
                 **_THINKERS,
                 "max_tokens_field": "max_completion_tokens",
@@ -235,7 +237,7 @@ _ALL = (
             "zhipu",
             "Zhipu GLM (China)",
             "https://open.bigmodel.cn/api/paas/v4",
-            "temperature and top_p lie between 0 and 1; keys of a coding plan have own addresses.",
+            _("temperature and top_p: 0 to 1; keys of a coding plan have own addresses."),
             protocol="zhipu",
             rules={
                 **_THINKERS,
@@ -271,7 +273,7 @@ _ALL = (
             "minimax",
             "MiniMax (international)",
             "https://api.minimax.io/v1",
-            "Reasoning stands in the content as <think>…</think> unless reasoning_split is true.",
+            _("Reasoning is in the content as <think>…</think> unless reasoning_split is true."),
             rules={
                 **_THINKERS,
                 "max_tokens_field": "max_completion_tokens",
@@ -290,7 +292,7 @@ _ALL = (
             "tencent",
             "Tencent TokenHub (China)",
             "https://tokenhub.tencentmaas.com/v1",
-            "402 may mean that a model is not enabled in the console.",
+            _("402 may mean that a model is not enabled in the console."),
             rules={**_THINKERS, "reasoning_in": "thinking", "responses": True},
         ),
         (
@@ -303,7 +305,7 @@ _ALL = (
         "qianfan",
         "Baidu Qianfan",
         "https://qianfan.baidubce.com/v2",  # from memory
-        "Keys begin with bce-v3/; an application may be named by the extra header appid.",
+        _("Keys begin with bce-v3/; an application may be named by the extra header appid."),
         rules={  # from memory
             "system_role": "system",
             "reasoning_in": "enable_thinking",
@@ -315,7 +317,7 @@ _ALL = (
             "siliconflow",
             "SiliconFlow (China)",
             "https://api.siliconflow.cn/v1",
-            "Model names look like organisation/name; an extra field is thinking_budget.",
+            _("Model names look like organisation/name; an extra field is thinking_budget."),
             rules={
                 **_THINKERS,
                 "reasoning_in": "enable_thinking",
@@ -329,7 +331,7 @@ _ALL = (
             "stepfun",
             "StepFun (China)",
             "https://api.stepfun.com/v1",  # from memory
-            "451 means that its content review refused.",
+            _("451 means that its content review refused."),
             rules=_USUAL,
         ),
         ("stepfun-intl", "StepFun (international)", "https://api.stepfun.ai/v1"),
@@ -339,7 +341,7 @@ _ALL = (
             "mistral",
             "Mistral",
             "https://api.mistral.ai/v1",
-            "Unknown fields are refused with 422; seed is called random_seed.",
+            _("Unknown fields are refused with 422; seed is called random_seed."),
             rules={
                 **_USUAL,
                 "drop_params": [
@@ -357,7 +359,7 @@ _ALL = (
         "groq",
         "Groq",
         "https://api.groq.com/openai/v1",
-        "One answer per call (n is 1); no logprobs.",
+        _("One answer per call (n is 1); no logprobs."),
         rules={
             "drop_params": _STATE,
             "n_max": 1,
@@ -369,28 +371,28 @@ _ALL = (
         "together",
         "Together AI",
         "https://api.together.ai/v1",
-        "Takes max_tokens only.",
+        _("Takes max_tokens only."),
         rules=_USUAL,
     ),
     Preset(
         "fireworks",
         "Fireworks AI",
         "https://api.fireworks.ai/inference/v1",
-        "Model names look like accounts/fireworks/models/…",
+        _("Model names look like accounts/fireworks/models/…"),
         rules=_THINKERS,
     ),
     Preset(
         "openrouter",
         "OpenRouter",
         "https://openrouter.ai/api/v1",
-        "Extra headers HTTP-Referer and X-Title name your application.",
+        _("Extra headers HTTP-Referer and X-Title name your application."),
         rules={"reasoning_in": "reasoning", "replay_reasoning": "tool_turns"},
     ),
     Preset(
         "perplexity",
         "Perplexity",
         "https://api.perplexity.ai",
-        "No tools with sonar models; no list of models.",
+        _("No tools with sonar models; no list of models."),
         models_path="",
         rules={**_USUAL, "tool_choices": ["auto", "none"]},
     ),
@@ -398,7 +400,7 @@ _ALL = (
         "cohere",
         "Cohere (OpenAI-compatible)",
         "https://api.cohere.ai/compatibility/v1",
-        "Many of OpenAI's parameters are not supported; no list of models there.",
+        _("Many of OpenAI's parameters are not supported; no list of models there."),
         models_path="",
         rules={  # docs.cohere.com, compatibility-api, Nov 2025
             **_USUAL,
@@ -412,20 +414,20 @@ _ALL = (
         "nvidia",
         "NVIDIA NIM",
         "https://integrate.api.nvidia.com/v1",
-        "Keys begin with nvapi-. For your own container give http://host:8000/v1.",
+        _("Keys begin with nvapi-. For your own container give http://host:8000/v1."),
         rules=_USUAL,
     ),
     Preset(
         "huggingface",
         "Hugging Face router",
         "https://router.huggingface.co/v1",
-        "Model names may end in :provider; what works depends on the provider.",
+        _("Model names may end in :provider; what works depends on the provider."),
     ),
     Preset(
         "cerebras",
         "Cerebras",
         "https://api.cerebras.ai/v1",
-        "One answer per call (n is 1).",
+        _("One answer per call (n is 1)."),
         # inference-docs.cerebras.ai, resources/openai, Nov 2026; "property 'store' is unsupported"
         rules={**_NEWER, "drop_params": _STATE, "n_max": 1},
     ),
@@ -433,7 +435,7 @@ _ALL = (
         "ollama",
         "Ollama",
         "http://127.0.0.1:11434/v1",
-        "Your own engine. Pictures as data, not as addresses; tool_choice is ignored.",
+        _("Your own engine. Pictures as data, not as addresses; tool_choice is ignored."),
         auth_style="none",
         rules={**_THINKERS, "tool_choices": ["auto", "none"], "image_input": "data"},
     ),
@@ -441,7 +443,7 @@ _ALL = (
         "vllm",
         "vLLM",
         "http://{host}:8000/v1",  # its default port is this gateway's own, so no 127.0.0.1
-        "Your own engine. Started with --api-key: choose “Authorization: Bearer”.",
+        _("Your own engine. Started with --api-key: choose “Authorization: Bearer”."),
         auth_style="none",
         rules={**_THINKERS, "responses": True},
     ),
@@ -449,7 +451,7 @@ _ALL = (
         "llamacpp",
         "llama.cpp server",
         "http://127.0.0.1:8080/v1",
-        "Your own engine. Tools need --jinja; 503 while it loads the model.",
+        _("Your own engine. Tools need --jinja; 503 while it loads the model."),
         auth_style="none",
         rules=_THINKERS,
     ),
@@ -457,7 +459,7 @@ _ALL = (
         "lmstudio",
         "LM Studio",
         "http://127.0.0.1:1234/v1",
-        "Your own engine. The first call loads the model, which takes a while.",
+        _("Your own engine. The first call loads the model, which takes a while."),
         auth_style="none",
         rules={**_THINKERS, "image_input": "data", "responses": True},
     ),
@@ -465,7 +467,7 @@ _ALL = (
         "sglang",
         "SGLang",
         "http://127.0.0.1:30000/v1",
-        "Your own engine. Started with --api-key: choose “Authorization: Bearer”.",
+        _("Your own engine. Started with --api-key: choose “Authorization: Bearer”."),
         auth_style="none",
         rules=_THINKERS,
     ),

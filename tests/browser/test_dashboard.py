@@ -63,6 +63,18 @@ async def test_the_charts_are_drawn_and_show_another_measure(tab: Watched) -> No
     assert (await latency.evaluate(_DRAWN))["inked"]
 
 
+async def test_a_first_hour_of_use_is_seen_in_the_lines(tab: Watched) -> None:
+    await tab.sign_in("owner")
+    latency = tab.page.locator("canvas[data-chart=chart-latency]")
+
+    shown = await latency.evaluate(
+        "canvas => Chart.getChart(canvas).getDatasetMeta(0).data"
+        ".filter(point => !point.skip).map(point => point.options.radius)"
+    )
+
+    assert shown == [3]  # no neighbour, so no line
+
+
 async def test_periods_are_switched_and_licences_follow(tab: Watched) -> None:
     await tab.sign_in("owner")
     await expect(tab.page.get_by_role("link", name="Today")).to_have_attribute(

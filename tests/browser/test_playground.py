@@ -436,6 +436,23 @@ async def test_a_name_that_no_list_has_can_be_typed(tab: Watched) -> None:
     without_refusals(tab, 404)
 
 
+async def test_a_name_in_the_address_outlives_a_list_that_cannot_be_had(
+    tab: Watched, console: Server
+) -> None:
+    console.query(
+        "from platforms.adding import add_platform\n"
+        "add_platform('keyless', base_url='https://keyless.example/v1')\nresult = None"
+    )
+    await tab.sign_in("operator", PAGE)
+
+    await tab.go(f"{PAGE}?platform=keyless&model=gpt-5")
+    await expect(tab.page.locator("#pg-models")).to_contain_text("lists no models")
+
+    await expect(tab.page.locator("#pg-name")).to_be_visible()
+    await expect(tab.page.locator("#pg-name")).to_have_value("gpt-5")
+    without_refusals(tab, 502, 503)
+
+
 async def test_the_list_is_what_the_licence_may_call(tab: Watched, console: Server) -> None:
     id = console.query(
         "from licences.issuing import issue\n"

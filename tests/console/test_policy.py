@@ -14,6 +14,8 @@ from django.test import Client
 from django.utils.module_loading import import_string
 
 from gateway.console.colours import sheet
+from licences.issuing import issue
+from platforms.adding import add_platform
 from tests.console.colours import FILE
 from tests.console.people import in_role
 
@@ -58,6 +60,20 @@ def test_pages_carry_no_inline_scripts_and_styles(path: str) -> None:
 
     scripts = re.findall(r"<script(?![^>]*(?:src=|application/json))[^>]*>", text)
     assert (scripts, re.findall(r"<style|\sstyle=|\son\w+=", text)) == ([], [])
+
+
+@pytest.mark.django_db
+def test_who_may_only_look_is_shown_no_inline_styles_either() -> None:
+    platform, _new = add_platform("acme", preset="dashscope")
+    licence, _key = issue(name="ada", model_limits={"gpt-*": {"rpm": 3}})
+    client = in_role("viewer")
+
+    for row in (platform, licence):
+        app, model = row._meta.app_label, row._meta.model_name
+        text = client.get(f"/admin/{app}/{model}/{row.pk}/change/").content.decode()
+
+        assert "&quot;" in text  # there is JSON to be read
+        assert re.findall(r"<style|\sstyle=", text) == []
 
 
 # WhiteNoise has been sync only all along; the rest must not join it.

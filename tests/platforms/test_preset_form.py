@@ -55,6 +55,17 @@ def columns(slug: str) -> dict[str, Any]:
     return found
 
 
+def test_what_presets_say_is_said_in_the_operators_language(operator: Client) -> None:
+    operator.cookies["django_language"] = "zh-hans"
+
+    every, one = (operator.get(ADD, asked).content.decode() for asked in ({}, {"preset": "vllm"}))
+
+    assert "自建引擎。" in every
+    assert "自建引擎。" in one
+    assert "&lt;think&gt;" in every  # still text, not tags
+    assert "Your own engine." not in every + one
+
+
 def test_every_preset_stands_in_one_group_and_every_group_has_a_title() -> None:
     grouped = [slug for slugs in GROUPS.values() for slug in slugs]
 

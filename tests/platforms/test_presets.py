@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from django.utils.translation import gettext, override
 
 from gateway.protocols import PROTOCOLS as SPOKEN
 from platforms.adding import fill_from_preset
@@ -65,6 +66,12 @@ def test_an_engine_of_ones_own_is_never_the_gateway_itself(preset: Preset) -> No
 def test_every_preset_says_something_to_the_operator(preset: Preset) -> None:
     assert preset.title
     assert preset.notes.endswith((".", "…"))
+
+
+@every_preset
+def test_every_preset_says_it_in_chinese_too(preset: Preset) -> None:
+    with override("zh-hans"):
+        assert re.search("[\u4e00-\u9fff]", gettext(preset.notes))
 
 
 def test_names_fit_their_columns_and_are_unique() -> None:

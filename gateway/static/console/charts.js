@@ -31,6 +31,10 @@
     }
   };
 
+  // A point that no line leads to would not be seen.
+  const radius = ({ dataset: { data }, dataIndex: at }) =>
+    (data[at - 1] ?? data[at + 1] ?? null) === null ? 3 : 0;
+
   const dataset = (series, index, chart) => {
     const colour = COLOURS[series.rest ? COLOURS.length - 1 : index % COLOURS.length];
     const filled = chart.kind !== "line";
@@ -42,7 +46,7 @@
       borderWidth: filled ? 0 : 2,
       borderRadius: 2,
       fill: !filled && chart.series.length === 1,
-      pointRadius: chart.labels.length > 1 ? 0 : 3,
+      pointRadius: radius,
       pointHitRadius: 12,
       tension: 0.25,
       spanGaps: false,

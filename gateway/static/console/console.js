@@ -32,6 +32,9 @@
     if (!button || !(await copied(document.querySelector(button.dataset.copy)))) {
       return;
     }
+    if (button.textContent === button.dataset.copied) {
+      return; // copied twice within the moment: it is said already
+    }
     const before = button.textContent;
     button.textContent = button.dataset.copied;
     window.setTimeout(() => {

@@ -100,6 +100,7 @@ export class Choice {
       this.#names = names;
       note.textContent = sentence;
       this.#showModels();
+      this.#chosen.model = "";
     }
   }
 
@@ -123,14 +124,11 @@ export class Choice {
     );
     if (fitting.includes(before) || (before === this.#chosen.model && others.includes(before))) {
       place.value = before;
-    } else if (before && before === this.#chosen.model && this.#names.length) {
+    } else if (before && before === this.#chosen.model) {
       place.value = OTHER;
       at("pg-name").value = before;
     } else {
       place.value = fitting[0] ?? OTHER;
-    }
-    if (this.#names.length) {
-      this.#chosen.model = "";
     }
     this.#nameOrList(false);
   }
