@@ -11,6 +11,9 @@ from tokens_site.metrics import metrics
 
 admin.site.index_title = _("Dashboard")
 
+handler403 = "gateway.console.refusals.forbidden"
+handler404 = "gateway.console.refusals.missing"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", health.no_icon),

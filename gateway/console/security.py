@@ -35,7 +35,11 @@ def app(request: HttpRequest) -> HttpResponse:
         if codes is not None:
             return _codes(request, codes)
         form.add_error(
-            "code", _("This code is not right. Is the clock of your telephone set by the network?")
+            "code",
+            _(
+                "This code is not right, or came too soon after a wrong one. Is the clock of your "
+                "telephone set by the network?"
+            ),
         )
     return page(
         request,

@@ -83,6 +83,13 @@ def day_of(since: str) -> date:
         ) from None
 
 
+def first_day(since: str) -> date:
+    """The same for reports, where `7d` is today and the six days before it. Raises ValueError."""
+    match = _DURATION.fullmatch(since)
+    is_whole = match is not None and match[2] != "h" and int(match[1]) > 0
+    return day_of(since) + timedelta(days=1) if is_whole else day_of(since)
+
+
 def key_of(by: groups.By, key: groups.Key) -> str:
     """A group's name for tables and programs."""
     match by:

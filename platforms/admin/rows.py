@@ -1,5 +1,6 @@
 """Rows of the console that can be switched on and off, tested, and reached by a proxy."""
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from platforms.adding import switch, without_password
 from platforms.probing import ProbeResult
 from platforms.probing_message import probe_message
 from platforms.widgets import JsonArea
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 if TYPE_CHECKING:  # the classes take parameters in their stubs only
     _Admin = admin.ModelAdmin[Any]
@@ -48,6 +51,14 @@ class SwitchAdmin(_Admin):
     list_per_page = 50
     show_full_result_count = False  # a second count over all rows, on every page
     actions: tuple[str, ...] = ("enable_selected", "disable_selected")
+
+    @override
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Without a platform that is no number of one: its name would be looked up for the form."""
+        given: dict[str, Any] = super().get_changeform_initial_data(request)
+        if not _NUMBER.fullmatch(str(given.get("platform", "0"))):
+            del given["platform"]
+        return given
 
     @admin.action(description=_("Enable"), permissions=["change"])
     def enable_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
     def _report(self, options: dict[str, Any]) -> None:
         try:
-            since = report.day_of(options["since"])
+            since = report.first_day(options["since"])
         except ValueError as error:
             raise CommandError(f"--since: {error}") from error
         rows = report.usage(options["by"], since)

@@ -103,13 +103,15 @@ def test_nothing_is_said_in_words() -> None:
 @pytest.mark.parametrize(
     ("since", "day"),
     [
-        ("7d", TODAY - timedelta(days=7)),
-        ("2w", TODAY - timedelta(days=14)),
+        ("1d", TODAY),
+        ("7d", TODAY - timedelta(days=6)),
+        ("2w", TODAY - timedelta(days=13)),
+        ("0d", TODAY),
         ("2026-11-01", date(2026, 11, 1)),
     ],
 )
 def test_periods(since: str, day: date) -> None:
-    assert report.day_of(since) == day
+    assert report.first_day(since) == day
 
 
 @pytest.mark.parametrize("since", ["", "7", "7y", "yesterday", "2026-13-01"])
