@@ -1,6 +1,7 @@
 """Every page of the console, as a browser asks for it.
 
-The dashboard for each of its periods; lists with each filter, a search, a late page.
+The dashboard for each of its periods; the explorer by each grouping; lists with each filter, a
+search, a late page; the page of one row of each.
 """
 
 import statistics
@@ -72,6 +73,11 @@ def measure() -> Iterator[Measured]:
             yield _timed(
                 f"{options.verbose_name_plural}: {what}", _getter(client, f"{address}?{query}")
             )
+        yield _timed(f"one of {options.verbose_name_plural}", _one(client, model), PAGE_BOUND_MS)
+    explorer = reverse("console:explorer")
+    for by in ("licence", "platform", "model", "day", "month"):
+        address = f"{explorer}?{urlencode({'by': by, 'period': '90'})}"
+        yield _timed(f"explorer by {by}, 90 days", _getter(client, address), PAGE_BOUND_MS)
     for by in report.GROUPS:
         yield _timed(f"usage report --by {by}", _reporter(by))
 
@@ -126,6 +132,14 @@ def _getter(client: Client, address: str) -> Callable[[], None]:
             raise RuntimeError(f"{address} answered {answer.status_code}.")
 
     return get
+
+
+def _one(client: Client, model: type[Model]) -> Callable[[], None]:
+    """The page of one row: the first, which of licences is the busiest."""
+    options = model._meta
+    row = model._default_manager.order_by("pk")[0]
+    name = f"admin:{options.app_label}_{options.model_name}_change"
+    return _getter(client, reverse(name, args=[row.pk]))
 
 
 def _reporter(by: report.By) -> Callable[[], None]:

@@ -14,10 +14,10 @@ expect.set_options(timeout=15_000)  # as for everything else; five seconds are l
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All in one worker and on one event loop, which the browser lives on."""
+    """Those of a file in one worker, and all of a worker on the event loop of its browser."""
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]):
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
