@@ -10,7 +10,7 @@ from tests.browser.console import Watched, chromium_options, make_people, opened
 from tests.live.server import Server, served
 from tests.peers.third_party import need
 
-expect.set_options(timeout=15_000)  # as for everything else; five seconds are little for two cores
+expect.set_options(timeout=30_000)  # as for everything else; five seconds are little for two cores
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

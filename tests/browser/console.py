@@ -82,7 +82,7 @@ class Watched:
 async def opened(browser: Browser, server: Server, **options: Any) -> AsyncIterator[Watched]:
     """A page in a context of its own; `options` as Playwright's `new_context` has them."""
     context = await browser.new_context(**{"locale": "en-GB", "timezone_id": "UTC", **options})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     try:
         watched = Watched(await context.new_page(), server.url)
         watched.watch()

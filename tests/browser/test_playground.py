@@ -49,7 +49,10 @@ async def entered(tab: Watched, query: str = "", mode: str = "") -> Page:
     await tab.sign_in("operator", PAGE)
     if query or mode:
         await tab.go(f"{PAGE}{query}{mode and f'#{mode}'}")
-    await expect(tab.page.locator("#pg-model optgroup")).not_to_have_count(0)
+    try:
+        await expect(tab.page.locator("#pg-model optgroup")).not_to_have_count(0)
+    except AssertionError as error:
+        raise AssertionError(await tab.page.inner_text("#pg-models")) from error
     return tab.page
 
 
