@@ -26,4 +26,4 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
     Two cores were busy to 60 % with two (Nov 2026).
     """
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
+    return (os.cpu_count() or 1) + 1

@@ -18,9 +18,11 @@ class Seen:
     """Calls that found nobody listening."""
 
 
-async def run(url: str, key: str, clients: int, stop: asyncio.Event, *, model: str) -> Seen:
-    """Clients that call in turn, blocking and streamed, until `stop`."""
-    seen = Seen()
+async def run(
+    url: str, key: str, clients: int, stop: asyncio.Event, *, model: str, seen: Seen | None = None
+) -> Seen:
+    """Clients that call in turn, blocking and streamed, until `stop`; `seen` may be looked at."""
+    seen = seen or Seen()
     limits = httpx.Limits(max_connections=None)
     headers = {"Authorization": f"Bearer {key}"}
     async with (

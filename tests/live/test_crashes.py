@@ -29,11 +29,14 @@ result = {
 
 async def loaded(server: Server, key: str, seconds: float, clients: int = 60) -> Any:
     """Load for a while; a task that ends when `stop` is set."""
-    stop = asyncio.Event()
+    stop, seen = asyncio.Event(), load.Seen()
     url = f"{server.url}/sandbox/v1/"
     task = asyncio.get_running_loop().create_task(
-        load.run(url, key, clients, stop, model="sandbox-chat")
+        load.run(url, key, clients, stop, model="sandbox-chat", seen=seen)
     )
+    async with asyncio.timeout(30):  # a busy machine needs longer than a quiet one
+        while len(seen.complete) <= 50:
+            await asyncio.sleep(0.01)
     await asyncio.sleep(seconds)
     return task, stop
 
