@@ -8,7 +8,6 @@ size and time. What is refused is told in a sentence that shows no more than the
 import asyncio
 import contextlib
 import re
-import ssl
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -18,6 +17,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from gateway import trust
 from gateway.addresses import Network, Resolve, is_odd_number, is_public, literal, look_up
 from gateway.resolving import Private, Resolver
 from gateway.shapes import Headers
@@ -112,7 +112,6 @@ class Fetcher:
             except ValueError:
                 self._names.add(entry.lower())
         self._resolve = resolve
-        self._tls: ssl.SSLContext | None = None
 
     def check(self, url: str, *, also: Collection[str] = ()) -> None:
         """Look at an address without any network. Raises Refused."""
@@ -180,9 +179,8 @@ class Fetcher:
         """The answer of one request; `stack` closes it."""
         allowed = _origin(url) in own or self._is_named(url)
         resolver = Resolver(self._resolve, self._networks, allowed=allowed)
-        self._tls = self._tls or ssl.create_default_context()
         connector = aiohttp.TCPConnector(
-            resolver=resolver, use_dns_cache=False, force_close=True, ssl=self._tls
+            resolver=resolver, use_dns_cache=False, force_close=True, ssl=trust.authorities()
         )
         session = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False

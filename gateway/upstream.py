@@ -1,12 +1,12 @@
 """A described request to a platform, made. One `Upstream` holds all connections of a process."""
 
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import aiohttp
 
+from gateway import trust
 from gateway.direct.wire import DirectWire
 from gateway.sandbox import SandboxTransport
 from gateway.shapes import Failure, Headers, UpstreamRequest
@@ -38,7 +38,6 @@ class Upstream:
         self._wire = wire
         self._wires: dict[str, Wire] = {}
         self._sandbox = TransportWire(SandboxTransport())
-        self._tls: ssl.SSLContext | None = None
         self._signer = Signer(self._wire_for)
 
     async def headers(self, platform: PlatformSpec, credential: CredentialSpec) -> Headers:
@@ -92,11 +91,9 @@ class Upstream:
             return self._sandbox
         wire = self._wires.get(credential.proxy)
         if wire is None:
-            # One for all: it holds every certificate authority, some megabytes.
-            self._tls = self._tls or ssl.create_default_context()
-            wire = AiohttpWire(self._tls, credential.proxy)
+            wire = AiohttpWire(trust.authorities(), credential.proxy)
             if not credential.proxy:
-                wire = DirectWire(self._tls, wire)
+                wire = DirectWire(trust.authorities(), wire)
             self._wires[credential.proxy] = wire
         return wire
 

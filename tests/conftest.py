@@ -1,26 +1,57 @@
 """What every test may ask for."""
 
+import functools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
+from httpx import create_ssl_context
+from httpx._transports import default
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
-from tests.databases import Opened, delete_instead_of_truncate
+from tests.databases import Emptying, Opened, delete_instead_of_truncate
 
 _OPENED = pytest.StashKey[Opened]()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, request: pytest.FixtureRequest) -> Iterator[None]:
-    """pytest-django's, and on PostgreSQL what `tests.databases` has for it."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    opened = request.config.stash[_OPENED] = Opened()
+    """pytest-django's, and what `tests.databases` has for it."""
     with pytest.MonkeyPatch.context() as patch:
+        Emptying().use(patch)
+        if connection.vendor != "postgresql":
+            yield
+            return
+        opened = request.config.stash[_OPENED] = Opened()
         delete_instead_of_truncate(patch)
         yield
     opened.close_others()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_are_read_once() -> Iterator[None]:
+    """By all HTTP clients of the tests together, which else take 20 to 100 ms each for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(default, "create_ssl_context", functools.cache(create_ssl_context))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_looked_up_once() -> Iterator[None]:
+    """By all of Django's test clients together: each builds all middleware, which lists them."""
+    django_s = WhiteNoiseMiddleware.add_files_from_finders
+    files: dict[str, Any] = {}
+
+    def add_files(middleware: WhiteNoiseMiddleware) -> None:
+        if not files:
+            django_s(middleware)
+            files.update(middleware.files)
+        middleware.files.update(files)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from asgiref.sync import sync_to_async
+from typing_extensions import override
 
 from gateway.models import UsageRecord
 from gateway.observe import AccessLog
@@ -92,6 +93,24 @@ def _rows(upstream: Upstream) -> str:
     return key
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's, which looks ten times a second whether it is over, and leaves signals alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.over = asyncio.Event()
+
+    @override
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.over.wait()
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 @contextlib.asynccontextmanager
 async def _serving() -> AsyncIterator[str]:
     from tokens_site.asgi import application
@@ -105,8 +124,7 @@ async def _serving() -> AsyncIterator[str]:
         access_log=False,
         timeout_graceful_shutdown=2,
     )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    server = _Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(200)
@@ -117,5 +135,5 @@ async def _serving() -> AsyncIterator[str]:
             try:
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             finally:
-                server.should_exit = True
+                server.over.set()
                 await task

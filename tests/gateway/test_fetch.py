@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway import trust
 from gateway.fetch import Fetcher, Limits, Refused
 from tests.upstreams import Connection, Play, Upstream, answer, raw
 
@@ -576,6 +577,7 @@ async def tls_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         )
     )
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    monkeypatch.setattr(trust, "authorities", ssl.create_default_context)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
 
