@@ -23,6 +23,9 @@ from platforms.secrets import SecretUnreadable, decrypt
 
 logger = logging.getLogger(__name__)
 
+_ROUTES = 10_000  # kept of a snapshot, some 5 MB: what is not mapped is named by callers
+_ROUTE_NAME = 200  # characters of a name that is kept
+
 _HEADERS = {
     AuthStyle.BEARER: ("Authorization", "Bearer {}"),
     AuthStyle.API_KEY: ("api-key", "{}"),
@@ -40,6 +43,8 @@ class Snapshot:
     platforms: Mapping[str, PlatformSpec]
     secrets: Mapping[str, str] = field(repr=False)
     """Stored form to secret: what has not changed is not decrypted again (30 µs each)."""
+    routes: dict[tuple[str, str], Route] = field(default_factory=dict, repr=False, compare=False)
+    """Those that were asked for, by platform and name: worked out once, not with every call."""
 
 
 class Catalogue:
@@ -86,6 +91,17 @@ class Catalogue:
 
     def route(self, slug: str, model: str) -> Route:
         """Where a call for this model goes. Raises PlatformUnknown, ModelUnknown."""
+        routes = self._snapshot.routes
+        found = routes.get((slug, model))
+        if found is None:
+            found = self._route(slug, model)
+            if len(routes) >= _ROUTES:
+                routes.clear()
+            if len(model) <= _ROUTE_NAME:
+                routes[slug, model] = found
+        return found
+
+    def _route(self, slug: str, model: str) -> Route:
         platform = self.platform(slug)
         spec, fields = named(platform, model)
         if spec is None:

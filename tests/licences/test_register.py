@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError
 from django.utils import timezone
 
-from licences import issuing
+from licences import issuing, register as register_module
 from licences.errors import (
     KeyMissing,
     KeyUnknown,
@@ -22,7 +22,7 @@ from licences.errors import (
     RegisterUnavailable,
 )
 from licences.holders import Holder
-from licences.keys import hash_key
+from licences.keys import hash_key, new_key
 from licences.models import Licence
 from licences.register import MISS_S, Register
 from tests.licences.conditions import Clock, failing_database
@@ -198,10 +198,24 @@ def test_a_reload_sees_what_has_changed_and_only_then_happens() -> None:
 def test_a_deleted_licence_vanishes() -> None:
     licence, key = ada()
     with registered() as register:
+        assert outcome(register, key) == "ada"
         licence.delete()
         register.refresh()
 
         assert outcome(register, key) == "KeyUnknown"
+
+
+def test_the_hashes_of_keys_that_somebody_holds_are_kept_and_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(register_module, "MAX_HASHES", 2)
+    keys = [issuing.issue(name=f"ada {number}")[1] for number in range(4)]
+    with registered() as register:
+        for key in (*keys, *keys, keys[0]):
+            assert outcome(register, key).startswith("ada")
+            assert outcome(register, new_key()) == "KeyUnknown"
+            assert set(register._hashes) <= {key.encode() for key in keys}
+            assert len(register._hashes) <= 2
 
 
 def test_a_failing_database_leaves_the_licences_in_force() -> None:

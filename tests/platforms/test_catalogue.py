@@ -182,6 +182,31 @@ def test_an_unmapped_model_passes_through_for_nothing(catalogue: Catalogue) -> N
     assert (route.upstream_model, route.kind, route.price) == ("any/thing", None, FREE)
 
 
+def test_a_route_is_worked_out_once_for_each_version(catalogue: Catalogue) -> None:
+    platform = make_platform("acme")
+    catalogue.load()
+    before = catalogue.route("acme", "m-1")
+    assert catalogue.route("acme", "m-1") is before
+
+    make_mapping(platform, "m-1", upstream_name="m-one")
+    catalogue.refresh()
+
+    assert catalogue.route("acme", "m-1").upstream_model == "m-one"
+
+
+def test_names_that_callers_make_up_do_not_fill_the_memory(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platforms.catalogue._ROUTES", 3)
+    make_platform("acme")
+    catalogue.load()
+
+    for number in range(10):
+        assert catalogue.route("acme", f"m-{number}").model == f"m-{number}"
+        assert catalogue.route("acme", "x" * 1000 + str(number)).name
+        assert len(catalogue.snapshot.routes) <= 3
+
+
 @pytest.mark.parametrize(
     ("pass_unmapped", "model"), [(False, "unmapped"), (False, "off"), (True, "off")]
 )
