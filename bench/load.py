@@ -15,6 +15,7 @@ import orjson
 from typing_extensions import override
 
 _DONE = b"data: [DONE]"
+_LOOK_S = 0.25  # between two looks at a stream that is not in the sample
 _TAIL = 32  # bytes kept of a stream; enough for _DONE, its line ends and a cut field name
 _MESSAGES = [
     {"role": "system", "content": "You are a helpful assistant. " * 6},
@@ -51,6 +52,9 @@ class Scenario:
     per_second: int = 0
     """Events that the upstream sends in a second of one stream, so that lags can be told. 0: as
     fast as it can."""
+    sample: int = 1
+    """Of so many streams one is read event by event; the others several times a second, so that
+    reading is not what a thousand streams wait for. Only the one's lags are told."""
     padding: int = 0
     """Bytes by which the request is longer than a usual one."""
     stall_s: float = 30.0
@@ -114,6 +118,8 @@ class _Crew:
         self.interval_s = 1 / scenario.per_second if scenario.per_second else 0.0
         self.request = _request(target, scenario)
         self.outcome = Outcome()
+        self.sample = scenario.sample
+        self.callers = 0
         self._left = scenario.requests
         seconds = scenario.seconds
         self._until_s = time.perf_counter() + seconds if seconds is not None else None
@@ -168,6 +174,9 @@ class _Caller(asyncio.Protocol):
     def __init__(self, crew: _Crew) -> None:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._crew = crew
+        self._is_sampled = crew.callers % crew.sample == 0
+        crew.callers += 1
+        self._look: asyncio.TimerHandle | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._is_waiting = False
@@ -190,9 +199,18 @@ class _Caller(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self.give_up("garbled")
+        if not self._is_sampled and self._events and self._is_waiting and self._transport:
+            self._transport.pause_reading()
+            self._look = asyncio.get_running_loop().call_later(_LOOK_S, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._look is not None:
+            self._look.cancel()
         self._end("cut")
         if not self.closed.done():
             self.closed.set_result(None)
@@ -212,7 +230,7 @@ class _Caller(asyncio.Protocol):
             self._wait_s = self._first_s - self._asked_s
         # Four bytes before the piece: a field name may be cut, but is never counted twice.
         came = (self._tail[-4:] + body).count(b"data:")
-        if interval_s := self._crew.interval_s:
+        if self._is_sampled and (interval_s := self._crew.interval_s):
             # The oldest of the piece, which has waited the longest.
             due_s = self._first_s + self._events * interval_s
             self._lags_s += [max(0.0, time.perf_counter() - due_s)] * came

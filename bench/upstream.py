@@ -52,7 +52,9 @@ class Answer:
 
 async def listen(port: int = 0) -> asyncio.Server:
     """A listening upstream on loopback; port 0: a free one. The caller closes it."""
-    return await asyncio.get_running_loop().create_server(_Connection, HOST, port, backlog=1024)
+    loop = asyncio.get_running_loop()
+    wheel = _Wheel(loop)
+    return await loop.create_server(lambda: _Connection(wheel), HOST, port, backlog=1024)
 
 
 def port_of(server: asyncio.Server) -> int:
@@ -148,12 +150,44 @@ def _stream_head() -> bytes:
     return b"\r\n".join((b"HTTP/1.1 200 OK", *fields, b"cache-control: no-cache", b"", b""))
 
 
+class _Wheel:
+    """Whose turn it is to write: one timer for all paced streams, a list for each millisecond.
+
+    A timer for each event was a third of what sending it cost (Nov 2026).
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._due: dict[int, list[_Connection]] = {}
+        self._next = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, connection: "_Connection", due_s: float) -> None:
+        """Let this connection write at this moment, or in the next turn."""
+        if self._timer is None:
+            self._next = int(self._loop.time() * 1000)
+            self._timer = self._loop.call_later(0.001, self._turn)
+        self._due.setdefault(max(int(due_s * 1000), self._next), []).append(connection)
+
+    def _turn(self) -> None:
+        now = int(self._loop.time() * 1000)
+        while self._next <= now:
+            due = self._due.pop(self._next, ())
+            self._next += 1  # before they write, so that nobody is added to what is over
+            for connection in due:
+                connection.write_next()
+        self._timer = None
+        if self._due:
+            self._timer = self._loop.call_later(0.001, self._turn)
+
+
 class _Connection(asyncio.Protocol):
     """One connection from whatever is being measured; answers its requests one by one."""
 
     _numbers = itertools.count()
 
-    def __init__(self) -> None:
+    def __init__(self, wheel: _Wheel) -> None:
+        self._wheel = wheel
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._path = b""
@@ -188,7 +222,7 @@ class _Connection(asyncio.Protocol):
     @override
     def resume_writing(self) -> None:
         self._is_paused = False
-        self._next()
+        self.write_next()
 
     def on_url(self, url: bytes) -> None:
         self._path += url
@@ -207,9 +241,9 @@ class _Connection(asyncio.Protocol):
         if interval_s := self._answer.interval_s:
             # The phase of this stream: streams that start together must not beat together.
             self._due_s += next(self._numbers) * _GOLDEN % 1 * interval_s
-        self._next()
+        self.write_next()
 
-    def _next(self) -> None:
+    def write_next(self) -> None:
         """Write one piece and arrange for the next, in its own turn of the loop."""
         answer, transport = self._answer, self._transport
         if answer is None or transport is None or self._is_paused:
@@ -222,9 +256,9 @@ class _Connection(asyncio.Protocol):
                 transport.close()
         elif answer.interval_s:
             self._due_s += answer.interval_s
-            self._loop.call_at(self._due_s, self._next)
+            self._wheel.add(self, self._due_s)
         else:
-            self._loop.call_soon(self._next)
+            self._loop.call_soon(self.write_next)
 
 
 async def _serve(port: int) -> None:
