@@ -127,7 +127,7 @@ class _Call:
     async def blocking(self, attempts: Attempts[_Said]) -> None:
         """Answer with one body."""
         timeouts = attempts.leg.route.platform.timeouts
-        async with Watch(self.client.receive, total_s=timeouts.total_s) as watch:
+        async with Watch(self.client.receive, self.client.line, total_s=timeouts.total_s) as watch:
 
             async def attempt(leg: Leg[_Said], credential: CredentialSpec) -> Answer:
                 with watch.attempt():
@@ -160,7 +160,11 @@ class _Call:
                 await self.client.write(self.face.ping)
 
         async with Watch(
-            self.client.receive, total_s=timeouts.total_s, ping_s=settings.ping_s, ping=ping
+            self.client.receive,
+            self.client.line,
+            total_s=timeouts.total_s,
+            ping_s=settings.ping_s,
+            ping=ping,
         ) as watch:
 
             async def attempt(leg: Leg[_Said], credential: CredentialSpec) -> relay.Stream:
@@ -181,7 +185,7 @@ class _Call:
         self.entry.reader = stream.reader
         watch.expect("idle", leg.route.platform.timeouts.idle_s)
         try:
-            rest = await relay.pump(stream, self.client.write, watch)
+            rest = await relay.pump(stream, self.client, watch)
         finally:
             # Also for a stream that was cut or left: what came was paid for.
             counted = stream.reader.usage

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.errors import INVALID, ApiError
 from gateway.watch import ClientGone, Receive
@@ -13,6 +13,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
 
+LINE = "tokens.line"
+"""Under which a scope has the short way to its client, where the server has one."""
 DISCARD_BYTES = 64 * 2**20
 DISCARD_S = 2.0
 _JSON = (b"content-type", b"application/json")
@@ -22,6 +24,29 @@ _STREAM = [
 ]
 
 
+class Line(Protocol):
+    """The short way to a client (gateway/line.py). What it writes is written before it returns."""
+
+    @property
+    def is_open(self) -> bool:
+        """The client takes something now; where it does not, ASGI's way waits."""
+
+    def on_gone(self, told: Callable[[], None] | None) -> None:
+        """Have this called when the client leaves, also if it has left; None: not any more."""
+
+    def answer(self, headers: RawHeaders, body: bytes) -> None:
+        """A whole answer of status 200."""
+
+    def start(self, headers: RawHeaders) -> None:
+        """The head of a stream."""
+
+    def write(self, data: bytes) -> None:
+        """Some of a stream, at least a byte."""
+
+    def end(self, data: bytes) -> None:
+        """The last of a stream."""
+
+
 class Client:
     """One request's two ends: what the client sent, and the way back to it."""
 
@@ -29,18 +54,22 @@ class Client:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: RawHeaders = scope["headers"]
+        self._by_name: dict[bytes, bytes] | None = None
         peer = scope.get("client")
         self.address: str | None = peer[0] if peer else None
         self.receive = receive
+        self.line: Line | None = scope.get(LINE)
         self.started = False
         self._send = send
 
     def header(self, name: bytes) -> bytes:
-        """A header's value, b"" if it is not there; `name` in small letters."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return b""
+        """A header's value, the first of several, b"" if it is not there; `name` in small letters.
+
+        One look-up table for the half dozen that a call is asked for.
+        """
+        if self._by_name is None:
+            self._by_name = dict(reversed(self.headers))
+        return self._by_name.get(name, b"")
 
     async def body(self, limit: int, seconds: float) -> bytes:
         """The whole body. Raises ApiError when it is too long or too slow, ClientGone."""
@@ -95,6 +124,9 @@ class Client:
     async def answer(self, status: int, body: bytes, headers: RawHeaders) -> None:
         """Answer with a whole body of JSON."""
         self.started = True
+        if status == 200 and self.line is not None and self.line.is_open and self.method == "POST":
+            self.line.answer([_JSON, *headers], body)
+            return
         await self._send(
             {
                 "type": "http.response.start",
@@ -110,23 +142,33 @@ class Client:
 
     async def start_stream(self, headers: RawHeaders, content_type: bytes) -> None:
         """Begin a stream, unless it has begun."""
-        if not self.started:
-            self.started = True
-            await self._send(
-                {
-                    "type": "http.response.start",
-                    "status": 200,
-                    "headers": [(b"content-type", content_type), *_STREAM, *headers],
-                }
-            )
+        if self.started:
+            return
+        self.started = True
+        all_headers = [(b"content-type", content_type), *_STREAM, *headers]
+        if self.line is not None and self.line.is_open:
+            self.line.start(all_headers)
+            return
+        await self._send({"type": "http.response.start", "status": 200, "headers": all_headers})
+
+    def write_now(self, data: bytes) -> bool:
+        """Send some of the stream, at least a byte, if it can be taken at once; else `write`."""
+        if self.line is not None and self.line.is_open:
+            self.line.write(data)
+            return True
+        return False
 
     async def write(self, data: bytes) -> None:
         """Send some of the stream. Waits while the client's connection is full."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        if not (data and self.write_now(data)):
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:
         """Send the last of the stream."""
-        await self._send({"type": "http.response.body", "body": data})
+        if self.line is not None and self.line.is_open:
+            self.line.end(data)
+        else:
+            await self._send({"type": "http.response.body", "body": data})
 
 
 def raw(headers: Mapping[str, str]) -> RawHeaders:

@@ -46,7 +46,7 @@ async def _asked(
     gateway: Gateway, client: Client, entry: Entry, route: Route, described: Described
 ) -> dict[str, Json]:
     """The platform's answer; a client that leaves ends the asking."""
-    async with Watch(client.receive, total_s=route.platform.timeouts.total_s) as watch:
+    async with Watch(client.receive, client.line, total_s=route.platform.timeouts.total_s) as watch:
         with watch.translated():
             answer, _ = await once(gateway, entry, route, described)
             return answer

@@ -2,18 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from gateway import sse
+from gateway.client import Client
 from gateway.shapes import Answer, Chunk, Exchange, Failure, Reader, Reply
 from gateway.watch import Watch
 from gateway.wires import UpstreamResponse
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Write = Callable[[bytes], Awaitable[None]]
 Encode = Callable[[Chunk], bytes]
 MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, IndexError)
 """What reading a value of another shape than was promised raises: an upstream may send any JSON."""
@@ -78,39 +78,66 @@ async def open_stream(
     return stream
 
 
-async def pump(stream: Stream, write: Write, watch: Watch) -> bytes:
+async def pump(stream: Stream, client: Client, watch: Watch) -> bytes:
     """Send every event as it comes; returns what is left to send when the upstream has ended.
 
     Raises Failure when it ended too early: a cut never looks like a clean end. ClientGone.
     """
-    reader, encode = stream.reader, stream.encode
-    pending = _encode(encode, stream.first)
+    reader, pump = stream.reader, _Pump(stream, client, watch)
     try:
         with watch.translated():
-            while not reader.done:
-                if pending:
-                    watch.sending()
-                    await write(pending)
-                    watch.sent()
-                    pending = b""
-                if stream.failure:
-                    raise stream.failure
-                piece = await stream.response.some()
-                if not piece:
-                    pending = _encode(encode, _chunks(stream, stream.decoder.end()))
-                    break
-                watch.touch()
-                # All events of one read in one write: what came together leaves together.
-                pending = _encode(encode, _chunks(stream, _events(stream, piece)))
+            await pump.run()
     except Failure:
         if not reader.finished:
             raise
         # Every choice had its finish reason; only the end of the connection was missing.
     if stream.failure or not reader.finished:
-        if pending:
-            await write(pending)
+        if pump.pending:
+            await client.write(pump.pending)
         raise stream.failure or reader.failure or Failure("broken", _CUT)
-    return pending
+    return pump.pending
+
+
+class _Pump:
+    """From a stream to its client: as a rule right where a piece is received, without a task."""
+
+    def __init__(self, stream: Stream, client: Client, watch: Watch) -> None:
+        self.pending = _encode(stream.encode, stream.first)
+        """Encoded, and not sent yet."""
+        self._stream = stream
+        self._client = client
+        self._watch = watch
+
+    async def run(self) -> None:
+        """Until the upstream has said that it is done, or its body ends. Raises Failure."""
+        stream, watch = self._stream, self._watch
+        while not stream.reader.done:
+            if self.pending:
+                watch.sending()
+                await self._client.write(self.pending)
+                watch.sent()
+                self.pending = b""
+            if stream.failure:
+                raise stream.failure
+            if await stream.response.each(self._take):
+                self.pending = _encode(stream.encode, _chunks(stream, stream.decoder.end()))
+                break
+
+    def _take(self, piece: bytes) -> bool:
+        """All events of one read in one write: what came together leaves together."""
+        stream = self._stream
+        self._watch.touch()
+        pending = _encode(stream.encode, _chunks(stream, _events(stream, piece)))
+        if (
+            stream.reader.done
+            or stream.failure
+            or (pending and not self._client.write_now(pending))
+        ):
+            self.pending = pending
+            return False
+        if pending:
+            self._watch.sent()
+        return True
 
 
 async def drain(stream: Stream) -> None:

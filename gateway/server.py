@@ -5,15 +5,18 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 from django.conf import settings
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from gateway.client import LINE
 from gateway.errors import ApiError
 from gateway.faces.openai import OPENAI
+from gateway.line import Line
 
 _GOING_AWAY = 1001
 _FLUSH_S = 2.0
@@ -29,6 +32,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     _head_bytes = 0
     _in_head = True
+    _line: Line | None = None  # of the request that is being answered
     _refusal = ApiError(400, "The request is not valid HTTP.", code="invalid_request")
 
     @override
@@ -55,6 +59,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         super().on_headers_complete()
+
+    @override
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._line = Line(cycle)
+        cycle.scope[LINE] = self._line  # type: ignore[literal-required] # an extension of ours
+        super()._start_asgi_task(cycle, app)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._line is not None:
+            self._line.lost()
 
     @override
     def send_400_response(self, msg: str) -> None:

@@ -41,7 +41,7 @@ async def chat_for(
     if parts.are_to_be_fetched(chat, takes):
         limit = gateway.settings.max_chat_body
         try:
-            async with Watch(client.receive, total_s=parts.FETCH_S) as watch:
+            async with Watch(client.receive, client.line, total_s=parts.FETCH_S) as watch:
                 with watch.translated():
                     await parts.take(chat, gateway.media.fetcher, limit, takes)
         except Failure:  # the time-out

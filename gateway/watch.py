@@ -1,16 +1,20 @@
 """What may end a call early: its client leaving, an upstream's silence, the total time-out.
 
-One task and one timer per call. Nothing is armed per event: a stream only notes when it last
-heard something (`touch`), and the timer looks at that when it fires (docs/decisions/0002).
+One timer per call, and where the server cannot call back (`client.Line`) a task. Nothing is armed
+per event: a stream only notes when it last heard something (`touch`), and the timer looks at that
+when it fires (docs/decisions/0002).
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from gateway.shapes import Failure
+
+if TYPE_CHECKING:
+    from gateway.client import Line
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Phase = Literal["first_byte", "idle"]
@@ -37,13 +41,18 @@ class Watch:
     def __init__(
         self,
         receive: Receive,
+        line: "Line | None" = None,
         *,
         total_s: float,
         ping_s: float = 0,
         ping: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """Watch `receive` for the client's leaving; call `ping` every `ping_s` of silence."""
+        """Watch the client's leaving; call `ping` every `ping_s` of silence.
+
+        `line` tells of the leaving where the server has one; else `receive` does, in a task.
+        """
         self._receive = receive
+        self._line = line
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
         self._total_s = total_s
@@ -60,6 +69,7 @@ class Watch:
         self._is_sending = False
         self._translation = _Translation(self)
         self._tasks: list[asyncio.Task[None]] = []
+        self._pings: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
 
@@ -67,8 +77,11 @@ class Watch:
         caller = asyncio.current_task()
         assert caller is not None
         self._caller: asyncio.Task[Any] = caller
-        # Held here and awaited in __aexit__: a task group's bookkeeping costs as much again.
-        self._tasks.append(self._loop.create_task(self._listen()))
+        if self._line is not None:
+            self._line.on_gone(self._left)
+        else:
+            # Held here and awaited in __aexit__: a task group's bookkeeping costs as much again.
+            self._tasks.append(self._loop.create_task(self._listen()))
         self._arm()
         return self
 
@@ -80,7 +93,9 @@ class Watch:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
+        if self._line is not None:
+            self._line.on_gone(None)
+        for task in (*self._tasks, *self._pings):
             task.cancel()
             try:
                 await task
@@ -140,6 +155,9 @@ class Watch:
     async def _listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass  # the rest of a body that nobody asked for
+        self._left()
+
+    def _left(self) -> None:
         if self._client_matters:
             self._interrupt("client")
 
@@ -163,8 +181,8 @@ class Watch:
             self._interrupt(self._phase)
         elif self._ping is not None and now >= self._ping_at:
             self._ping_at = now + self._ping_s
-            if all(task.done() for task in self._tasks[1:]):  # a full connection takes no more
-                self._tasks[1:] = [self._loop.create_task(self._ping())]
+            if all(task.done() for task in self._pings):  # a full connection takes no more
+                self._pings = [self._loop.create_task(self._ping())]
         self._arm()
 
     def _interrupt(self, reason: Reason) -> None:

@@ -64,10 +64,14 @@ ERRORS = (aiohttp.ClientError, httpx.HTTPError, OSError, ValueError)
 """What a wire raises."""
 
 
+Take = Callable[[bytes], bool]
+"""Takes a piece of a body; False: it was the last one wanted for now."""
+
+
 class UpstreamResponse:
     """What a platform answers: status and headers now, the body as it comes."""
 
-    __slots__ = ("_close", "_some", "content_type", "headers", "status")
+    __slots__ = ("_close", "_each", "_some", "content_type", "headers", "status")
 
     def __init__(
         self,
@@ -75,14 +79,35 @@ class UpstreamResponse:
         headers: Mapping[str, str],
         some: Callable[[], Awaitable[bytes]],
         close: Callable[[], Awaitable[None]],
+        each: Callable[[Take], Awaitable[bool]] | None = None,
     ) -> None:
-        """`headers` is case-insensitive; `some` gives what has come of the body, b"" at its end."""
+        """`headers` is case-insensitive; `some` gives what has come of the body, b"" at its end.
+
+        `each`: how a wire hands over pieces itself, see the method; None: by way of `some`.
+        """
         self.status = status
         self.headers = headers
         self.content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         """Media type in small letters, without parameters."""
         self._some = some
         self._close = close
+        self._each = each
+
+    async def each(self, take: Take) -> bool:
+        """Hand over every piece as it comes, until `take` wants no more; whether that was the end.
+
+        Without a task's turn for each, where the wire can: that was a third of what an event costs
+        (bench, Nov 2026). Raises Failure, and whatever `take` raises.
+        """
+        if self._each is not None:
+            try:
+                return await self._each(take)
+            except ERRORS as error:
+                raise Failure("broken", "The platform's answer broke off.") from error
+        while piece := await self.some():
+            if not take(piece):
+                return False
+        return True
 
     async def some(self) -> bytes:
         """What has arrived of the body, at least a byte; b"" at its end. Raises Failure."""

@@ -9,7 +9,7 @@ from typing import cast
 import httptools
 from typing_extensions import override
 
-from gateway.wires import MAX_HEADER, Broken, Disconnected, NotHttp, UpstreamResponse
+from gateway.wires import MAX_HEADER, Broken, Disconnected, NotHttp, Take, UpstreamResponse
 
 _HIGH_WATER = 256 * 2**10  # bytes of a body that wait to be read; then the socket waits, too
 _ONE_WRITE = 64 * 2**10  # longer bodies are not copied behind their head
@@ -55,6 +55,8 @@ class Connection(asyncio.Protocol):
         self._may_stay = False
         self._is_asked = False
         self._error: Exception | None = None
+        self._take: Take | None = None
+        self._raised: Exception | None = None
 
     async def ask(self, start: bytes, body: bytes) -> None:
         """Send a request; returns when the answer's headers are there."""
@@ -78,8 +80,9 @@ class Connection(asyncio.Protocol):
     def response(self, give_back: "Callable[[Connection], None]") -> UpstreamResponse:
         """The answer, whose headers are there."""
         some: Callable[[], Awaitable[bytes]] = self._some
+        each: Callable[[Take], Awaitable[bool]] | None = self._each
         if coding := self._headers.get("content-encoding", "").strip().lower():
-            some = _unpacked(some, coding)
+            some, each = _unpacked(some, coding), None
 
         is_closed = False
 
@@ -89,7 +92,7 @@ class Connection(asyncio.Protocol):
                 is_closed = True
                 self._release(give_back)
 
-        return UpstreamResponse(self._status, self._headers, some, close)
+        return UpstreamResponse(self._status, self._headers, some, close, each)
 
     def abort(self) -> None:
         """End the connection now."""
@@ -108,20 +111,49 @@ class Connection(asyncio.Protocol):
     async def _some(self) -> bytes:
         while True:
             if self._pieces:
-                pieces = self._pieces
-                piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                self._pieces = []
-                self._size = 0
-                if self._is_paused:
-                    self._is_paused = False
-                    if self.is_open and self._transport is not None:
-                        self._transport.resume_reading()
-                return piece
+                return self._taken()
             if self._is_whole:
                 return b""
             if self._error is not None:
                 raise self._error
             await self._wait()
+
+    async def _each(self, take: Take) -> bool:
+        """See `UpstreamResponse.each`: pieces are taken right where they are received."""
+        while piece := await self._some():
+            if not take(piece):
+                return False
+            self._take = take
+            try:
+                while not (self._has_enough() or self._is_whole or self._error):
+                    await self._wait()
+                if self._has_enough():
+                    if self._raised is not None:
+                        raise self._raised
+                    return False
+            finally:
+                self._take = None
+        return True
+
+    def _has_enough(self) -> bool:
+        return self._take is None
+
+    def _hand_over(self, take: Take) -> None:
+        try:
+            if take(self._taken()):
+                return
+        except Exception as error:
+            self._raised = error  # to whoever waits in `_each`
+        self._take = None
+
+    def _taken(self) -> bytes:
+        """What has come of the body."""
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if self._is_paused:
+            self._is_paused = False
+            if self.is_open and self._transport is not None:
+                self._transport.resume_reading()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _wait(self) -> None:
         self._waiter = self.loop.create_future()
@@ -170,7 +202,10 @@ class Connection(asyncio.Protocol):
             if self._beside > MAX_HEADER and not self._is_whole:
                 self._fail(NotHttp())
         # Once per packet, however many events it held: they go on together.
-        self._wake()
+        if self._take is not None and self._pieces:
+            self._hand_over(self._take)
+        if self._take is None or self._is_whole or self._error is not None:
+            self._wake()
 
     def _fail(self, error: Exception) -> None:
         if not self._is_whole:

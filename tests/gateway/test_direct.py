@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gateway.direct.wire import DirectWire
-from gateway.shapes import Headers
+from gateway.shapes import Failure, Headers
 from gateway.wires import (
     KEEP_ALIVE_S,
     AiohttpWire,
@@ -393,6 +393,86 @@ async def test_a_reader_that_is_slow_makes_the_platform_wait(wire: DirectWire, p
 
     assert sent < size // 2
     assert len(await whole(response)) == size
+
+
+async def taken(response: UpstreamResponse, wanted: int) -> tuple[bytes, int]:
+    """The body by way of `each`, of which `wanted` pieces are taken at a time; and how often."""
+    pieces: list[bytes] = []
+    turns = 0
+
+    def take(piece: bytes) -> bool:
+        pieces.append(piece)
+        return len(pieces) % wanted != 0
+
+    try:
+        async with asyncio.timeout(10):
+            while not await response.each(take):
+                turns += 1
+    finally:
+        await response.aclose()
+    return b"".join(pieces), turns
+
+
+@pytest.mark.parametrize("wanted", [1, 3, 1000])
+async def test_pieces_are_taken_where_they_are_received_and_none_is_lost(
+    wire: DirectWire, peer: Peer, wanted: int
+) -> None:
+    body = bytes(range(256)) * 20
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for start in range(0, len(body), 512):
+            writer.write(b"200\r\n%b\r\n" % body[start : start + 512])
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.write(b"0\r\n\r\n")
+
+    peer.serve = serve
+    for _ in range(2):
+        found, turns = await taken(await post(wire, peer.url), wanted)
+        assert found == body
+        assert turns > 0 or wanted == 1000
+    assert peer.connections == 1
+
+
+async def test_a_body_that_is_cut_while_it_is_taken_never_ends_cleanly(
+    wire: DirectWire, peer: Peer
+) -> None:
+    peer.serve = peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", close=True)
+    came: list[bytes] = []
+    response = await post(wire, peer.url)
+
+    def take(piece: bytes) -> bool:
+        came.append(piece)
+        return True
+
+    with pytest.raises(Failure, match="broke off"):
+        await response.each(take)
+    await response.aclose()
+
+    assert came == [b"abc"]
+
+
+async def test_who_takes_pieces_is_told_of_his_own_mistakes(wire: DirectWire, peer: Peer) -> None:
+    gate = asyncio.Event()
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+        await gate.wait()
+        writer.write(b"def")
+
+    def take(piece: bytes) -> bool:
+        gate.set()
+        if piece == b"def":
+            raise LookupError(piece)
+        return True
+
+    peer.serve = serve
+    response = await post(wire, peer.url)
+
+    with pytest.raises(LookupError):
+        await asyncio.wait_for(response.each(take), 5)
+    await response.aclose()
 
 
 async def test_who_is_cancelled_takes_the_connection_along(wire: DirectWire, peer: Peer) -> None:

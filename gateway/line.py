@@ -1,0 +1,91 @@
+"""The short way to a client of uvicorn's: what our endpoints need of ASGI, without its messages.
+
+ASGI's own way stays open for all else: Django, errors, other servers. Endpoints find this one in
+the scope, as they find ASGI's extensions.
+"""
+
+from collections.abc import Callable
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from gateway.client import RawHeaders
+
+_END = b"0\r\n\r\n"
+
+
+class Line:
+    """A request's connection, by way of what uvicorn keeps of request and answer.
+
+    Two messages for an answer, each looked through for what ours never hold, were a tenth of a
+    blocking call, and a task that waits for the client's leaving another (bench, Nov 2026).
+    """
+
+    __slots__ = ("_cycle", "_gone")
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._gone: Callable[[], None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """The client takes something now: it is there, and its connection is not full."""
+        return not (self._cycle.flow.write_paused or self._cycle.disconnected)
+
+    def on_gone(self, told: Callable[[], None] | None) -> None:
+        """Have this called when the client leaves, also if it has left; None: not any more."""
+        self._gone = told
+        if told is not None:
+            self._cycle.flow.resume_reading()  # uvicorn stops in front of a next request
+            if self._cycle.disconnected:
+                self.lost()
+
+    def lost(self) -> None:
+        """The server's: the connection is closed."""
+        if not self._cycle.response_complete:
+            # uvicorn tells its latest request only, which one that waits behind this one may be.
+            self._cycle.disconnected = True
+            self._cycle.message_event.set()
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            gone()
+
+    def answer(self, headers: RawHeaders, body: bytes) -> None:
+        """A whole answer of status 200."""
+        length = (b"content-length", b"%d" % len(body))
+        self._cycle.transport.write(self._head([*headers, length]) + body)
+        self._over()
+
+    def start(self, headers: RawHeaders) -> None:
+        """The head of a stream."""
+        self._cycle.chunked_encoding = True
+        self._cycle.transport.write(self._head([*headers, (b"transfer-encoding", b"chunked")]))
+
+    def write(self, data: bytes) -> None:
+        """Some of a stream, at least a byte."""
+        self._cycle.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def end(self, data: bytes) -> None:
+        """The last of a stream."""
+        last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+        self._cycle.transport.write(last + _END)
+        self._over()
+
+    def _head(self, headers: RawHeaders) -> bytes:
+        cycle = self._cycle
+        cycle.response_started = True
+        cycle.waiting_for_100_continue = False
+        headers = [*cycle.default_headers, *headers]
+        if not cycle.keep_alive:
+            headers.append((b"connection", b"close"))
+        head = STATUS_LINE[200] + b"".join([b"%b: %b\r\n" % header for header in headers])
+        if head.count(b"\n") != len(headers) + 1:
+            raise RuntimeError("A header of the answer has a line break in it.")
+        return head + b"\r\n"
+
+    def _over(self) -> None:
+        cycle = self._cycle
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
