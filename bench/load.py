@@ -112,7 +112,7 @@ class _Crew:
         self.target = target
         self.events = scenario.events
         self.interval_s = 1 / scenario.per_second if scenario.per_second else 0.0
-        self.request = _request(target, scenario)
+        self.request = request(target, scenario)
         self.outcome = Outcome()
         self._left = scenario.requests
         seconds = scenario.seconds
@@ -273,7 +273,8 @@ def body(scenario: Scenario) -> bytes:
     return orjson.dumps(request)
 
 
-def _request(target: Target, scenario: Scenario) -> bytes:
+def request(target: Target, scenario: Scenario) -> bytes:
+    """One of this scenario's requests as it goes to this target, head and body."""
     content = body(scenario)
     lines = (
         f"POST {target.path} HTTP/1.1",
