@@ -5,7 +5,7 @@ So every event is a read of its own for whoever is counted between them, however
 
 import asyncio
 from collections import deque
-from typing import cast
+from typing import Self, cast
 
 import httptools
 from typing_extensions import override
@@ -29,7 +29,7 @@ class Lockstep:
         self._events = 0
         self._server: asyncio.Server | None = None
 
-    async def __aenter__(self) -> "Lockstep":
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Upstream(self), HOST, 0)
         return self
@@ -41,8 +41,13 @@ class Lockstep:
     @property
     def origin(self) -> str:
         """Of the upstream, http://host:port."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Of the upstream, on loopback."""
         assert self._server is not None
-        return f"http://{HOST}:{port_of(self._server)}"
+        return port_of(self._server)
 
     async def ask(self, target: Target, scenario: Scenario) -> None:
         """Make the scenario's requests, one after the other on one connection.
@@ -61,8 +66,9 @@ class Lockstep:
                     status, text = await client.answered()
                 if status != 200 or self._waiting:
                     raise OutOfStep(f"{target.path} answered {status}: {text[:500]!r}")
-                if scenario.events and self._events != scenario.events + 1:  # and [DONE]
-                    raise OutOfStep(f"{self._events} events, not {scenario.events} and [DONE]")
+                expected = scenario.events and scenario.events + 1
+                if expected and self._events != expected:
+                    raise OutOfStep(f"{self._events} events with [DONE], not {expected}")
         finally:
             transport.abort()
 

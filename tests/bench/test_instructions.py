@@ -10,11 +10,16 @@ from dataclasses import replace
 
 import pytest
 
+from bench import upstream
+from bench.contenders import PATH
 from bench.instructions import callgrind
 from bench.instructions.bounds import BOUNDS, Bound
+from bench.instructions.lockstep import Lockstep, OutOfStep
 from bench.instructions.process import NotCounted, counted
 from bench.instructions.report import missed, table
 from bench.instructions.run import Counts, Figures, count
+from bench.load import Scenario, Target
+from bench.upstream import HOST
 from tests.peers.third_party import need
 
 BARE = Figures(call=1000, stream=1000, event=1000, record=0)
@@ -65,6 +70,47 @@ def test_each_figure_has_a_bound_that_can_be_missed(bound: Bound) -> None:
 @pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: bound.title)
 def test_a_bound_leaves_room_but_not_much(bound: Bound) -> None:
     assert 1.1 * bound.measured <= bound.most <= 1.25 * bound.measured
+
+
+async def test_each_event_of_a_stream_is_a_read_of_its_own() -> None:
+    reads: list[int] = []
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        above, below = await asyncio.open_connection(HOST, lockstep.port)
+        below.write(await reader.readuntil(b"}"))
+        below.write(await reader.readuntil(b"true}"))
+        while piece := await above.read(2**16):
+            reads.append(piece.count(b"data: "))
+            writer.write(piece)
+            if b"[DONE]" in piece:
+                break
+        below.close()
+        writer.close()
+
+    async with (
+        Lockstep() as lockstep,
+        await asyncio.start_server(pass_on, HOST) as between,
+    ):
+        target = Target(HOST, upstream.port_of(between), PATH)
+        await lockstep.ask(target, Scenario("", "bench-stream-9", 1, events=9, requests=1))
+
+    assert reads == [1] * 8 + [2]  # the finish reason and [DONE] together
+
+
+@pytest.mark.parametrize(
+    ("path", "scenario", "complaint"),
+    [
+        ("/v1/nothing", Scenario("", upstream.CHAT_MODEL, 1, requests=1), "answered 404"),
+        (PATH, Scenario("", "bench-stream-8", 1, events=9, requests=1), "9 events .*, not 10"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_wrong_answer_is_never_counted(
+    path: str, scenario: Scenario, complaint: str
+) -> None:
+    async with Lockstep() as lockstep:
+        with pytest.raises(OutOfStep, match=complaint):
+            await lockstep.ask(Target(HOST, lockstep.port, path), scenario)
 
 
 def test_without_valgrind_around_it_nothing_is_counted() -> None:
