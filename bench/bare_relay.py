@@ -58,7 +58,8 @@ def _headers(answer: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
     return [(name, value) for name, value in answer.raw_headers if name.lower() in names]
 
 
-async def _serve(port: int, upstream: str) -> None:
+async def serve(port: int, upstream: str) -> None:
+    """Relay what comes to this port, until a signal ends it."""
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=120)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
@@ -75,4 +76,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--upstream", required=True, help="its origin, http://host:port")
     arguments = parser.parse_args()
-    uvloop.run(_serve(arguments.port, arguments.upstream))
+    uvloop.run(serve(arguments.port, arguments.upstream))

@@ -115,7 +115,7 @@ async def _prepare_gateway(upstream_port: int, folder: Path) -> str:
     return key
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """The caller's, but for what would let a benchmark touch the caller's own data."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("TOKENS_")}
     own["TOKENS_DATA_DIR"] = str(folder)
@@ -166,7 +166,7 @@ async def _spawn(
     return await asyncio.create_subprocess_exec(
         *command,
         cwd=ROOT,
-        env=_environment(folder),
+        env=environment(folder),
         stdin=stdin,
         stdout=output,
         stderr=output,

@@ -116,7 +116,7 @@ class _Crew:
         self.target = target
         self.events = scenario.events
         self.interval_s = 1 / scenario.per_second if scenario.per_second else 0.0
-        self.request = _request(target, scenario)
+        self.request = request(target, scenario)
         self.outcome = Outcome()
         self.sample = scenario.sample
         self.callers = 0
@@ -291,7 +291,8 @@ def body(scenario: Scenario) -> bytes:
     return orjson.dumps(request)
 
 
-def _request(target: Target, scenario: Scenario) -> bytes:
+def request(target: Target, scenario: Scenario) -> bytes:
+    """One of this scenario's requests as it goes to this target, head and body."""
     content = body(scenario)
     lines = (
         f"POST {target.path} HTTP/1.1",

@@ -63,7 +63,8 @@ def port_of(server: asyncio.Server) -> int:
     return port
 
 
-def _choose(method: bytes, path: bytes, body: bytes) -> Answer:
+def choose(method: bytes, path: bytes, body: bytes) -> Answer:
+    """What this upstream answers to a request."""
     if method == b"GET" and path == b"/v1/models":
         return _models()
     if method != b"POST" or path != b"/v1/chat/completions":
@@ -235,7 +236,7 @@ class _Connection(asyncio.Protocol):
         path, body = self._path, b"".join(self._body)
         self._path = b""
         self._body.clear()
-        self._answer = _choose(self._parser.get_method(), path, body)
+        self._answer = choose(self._parser.get_method(), path, body)
         self._sent = 0
         self._due_s = self._loop.time()
         if interval_s := self._answer.interval_s:
