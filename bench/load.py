@@ -14,9 +14,11 @@ import httptools
 import orjson
 from typing_extensions import override
 
+from bench import pictures
+
 _DONE = b"data: [DONE]"
 _TAIL = 32  # bytes kept of a stream; enough for _DONE, its line ends and a cut field name
-_MESSAGES = [
+_MESSAGES: list[dict[str, object]] = [
     {"role": "system", "content": "You are a helpful assistant. " * 6},
     {"role": "user", "content": "Tell me about the history of the printing press. " * 2},
 ]
@@ -32,6 +34,10 @@ class Target:
     """Of the chat completions endpoint."""
     key: str = field(default="none", repr=False)
     """The bearer token that is sent along."""
+    headers: tuple[tuple[str, str], ...] = ()
+    model_prefix: str = ""
+    more_events: int = 0
+    """Events that it adds to every stream, as bench/check.py counted them; below 0: it joins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Scenario:
     fast as it can."""
     padding: int = 0
     """Bytes by which the request is longer than a usual one."""
+    picture_bytes: int = 0
+    """Size of a picture in the request, before base64. 0: none."""
     stall_s: float = 30.0
     """What is unanswered this long after `seconds` is an error; without `seconds`, after start."""
 
@@ -110,7 +118,7 @@ class _Crew:
 
     def __init__(self, target: Target, scenario: Scenario) -> None:
         self.target = target
-        self.events = scenario.events
+        self.events = scenario.events and scenario.events + target.more_events
         self.interval_s = 1 / scenario.per_second if scenario.per_second else 0.0
         self.request = _request(target, scenario)
         self.outcome = Outcome()
@@ -262,19 +270,21 @@ class _Caller(asyncio.Protocol):
         self._crew.count(error, self._wait_s, self._crew.events)
 
 
-def body(scenario: Scenario) -> bytes:
-    """The JSON that this scenario's requests carry."""
-    messages = [*_MESSAGES]
+def body(scenario: Scenario, prefix: str = "") -> bytes:
+    """The JSON that this scenario's requests carry, `prefix` before the model's name."""
+    messages: list[dict[str, object]] = [*_MESSAGES]
     if scenario.padding:
         messages.append({"role": "user", "content": "lorem ipsum " * (scenario.padding // 12)})
-    request = {"model": scenario.model, "messages": messages, "temperature": 0.7}
+    if scenario.picture_bytes:
+        messages.append({"role": "user", "content": pictures.question(scenario.picture_bytes)})
+    request = {"model": prefix + scenario.model, "messages": messages, "temperature": 0.7}
     if scenario.events:
         request["stream"] = True
     return orjson.dumps(request)
 
 
 def _request(target: Target, scenario: Scenario) -> bytes:
-    content = body(scenario)
+    content = body(scenario, target.model_prefix)
     lines = (
         f"POST {target.path} HTTP/1.1",
         f"host: {target.host}:{target.port}",
@@ -282,6 +292,7 @@ def _request(target: Target, scenario: Scenario) -> bytes:
         "accept: application/json",
         "user-agent: tokens-bench",
         "content-type: application/json",
+        *(f"{name}: {value}" for name, value in target.headers),
         f"content-length: {len(content)}",
         "\r\n",
     )
