@@ -233,12 +233,15 @@ def _spelt(command: Sequence[str]) -> str:
 
 
 def _family(pid: int) -> list[int]:
-    """The living processes of the session that `pid` leads."""
-    members = []
+    """The living: this process, what it started and what these started, and their sessions."""
+    parents: dict[int, tuple[int, int]] = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (fields := _stat(int(entry.name))) and int(fields[3]) == pid:
-            members.append(int(entry.name))
-    return members
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            parents[int(entry.name)] = int(fields[1]), int(fields[3])
+    members = {pid} & parents.keys()
+    while more := {one for one, of in parents.items() if members & {*of}} - members:
+        members |= more
+    return sorted(members)
 
 
 def _stat(pid: int) -> list[str]:

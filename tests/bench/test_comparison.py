@@ -1,6 +1,8 @@
 """The comparison: a sane table of scenarios; a peer that fails is told, and the rest goes on."""
 
+import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -175,3 +177,22 @@ def test_litellm_knows_every_model_on_every_road() -> None:
     assert {row["litellm_params"]["api_base"].split("/")[2] for row in config["model_list"]} == {
         "127.0.0.1:9911"
     }
+
+
+async def test_a_process_in_a_session_of_its_own_is_measured_with_who_started_it() -> None:
+    """As the gateway's workers are: their memory is the gateway's."""
+    inner = "import sys; x = bytearray(80_000_000); print('up', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", inner]
+    outer = f"import subprocess; subprocess.run({command!r}, start_new_session=True)"
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", outer, stdin=pipe, stdout=pipe
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert await asyncio.wait_for(process.stdout.readline(), 30) == b"up\n"
+        assert Contender("", process.pid, Target("", 0, "")).rss_mb() > 80
+    finally:
+        process.stdin.close()  # which ends both
+        await asyncio.wait_for(process.wait(), 30)
