@@ -67,7 +67,8 @@ def _gemini(model: str, is_stream: bool) -> Answer:
         return upstream.whole(200, _candidate(model, WORD * ANSWER_WORDS, "STOP"))
     count, interval_s = _content(model)
     pieces = [_candidate(model, WORD, None)] * (count - 1) + [_candidate(model, WORD, "STOP")]
-    return upstream.streamed([_data(piece) for piece in pieces], interval_s)
+    # Google ends its lines with CR LF, and clients have been written that insist.
+    return upstream.streamed([_data(piece, b"\r\n") for piece in pieces], interval_s)
 
 
 def _content(model: str) -> tuple[int, float]:
@@ -89,5 +90,5 @@ def _named(name: str, **fields: object) -> bytes:
     return b"event: %b\n%b" % (name.encode(), _data({"type": name, **fields}))
 
 
-def _data(content: object) -> bytes:
-    return b"data: " + orjson.dumps(content) + b"\n\n"
+def _data(content: object, line_end: bytes = b"\n") -> bytes:
+    return b"data: " + orjson.dumps(content) + 2 * line_end

@@ -105,6 +105,16 @@ async def test_a_peer_that_fails_is_told_and_the_rest_goes_on(
     assert all(sample.outcome.answers == 5 for sample in found.samples)
 
 
+async def test_what_would_take_too_long_is_left_out_and_told(
+    starters: dict[str, run.Starter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "BOUND_S", -1)
+    found = await run.compare([ONCE], names=[BARE], rounds=2, seconds=1)
+
+    assert found.samples == []
+    assert list(found.failed) == ["once, round 1", "once, round 2"]
+
+
 async def test_one_of_ours_that_fails_ends_the_run(
     starters: dict[str, run.Starter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
