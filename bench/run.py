@@ -14,6 +14,7 @@ from bench.processes import PATH, Contender, ContenderFailed, cores, pin
 from bench.scenarios import (
     BARE,
     DIRECT,
+    FURTHER_SHARE,
     GATEWAY,
     LITELLM,
     NGINX,
@@ -106,14 +107,16 @@ async def compare(
         if GATEWAY in names:
             say("cold starts")
             stage.found.starts_s[GATEWAY] = await contenders.cold_starts(*stage.place)
-        plan = [(part, number) for number in range(rounds) for part in main]
-        for part, number in [*plan, *((part, 0) for part in further)]:
+        mains = [lasting(part, seconds) for part in main]
+        plan = [(part, number) for number in range(rounds) for part in mains]
+        plan += [(lasting(part, FURTHER_SHARE * seconds), 0) for part in further]
+        for part, number in plan:
             title = f"{part.scenario.name}, round {number + 1}"
             if time.monotonic() - began_s > BOUND_S:
                 stage.found.failed[title] = "left out, or the run would take too long"
                 continue
-            say(title)
-            await _turns(stage, lasting(part, seconds), names, number)
+            say(f"{time.monotonic() - began_s:4.0f} s  {title}")
+            await _turns(stage, part, names, number)
         stage.found.took_s = time.monotonic() - began_s
     return stage.found
 
@@ -175,7 +178,7 @@ async def _turns(stage: Stage, part: Part, names: Sequence[str], number: int) ->
     who = part.every_round + (() if number else part.first_round)
     # A B, B A, A B …: going second is no advantage then, nor a burden.
     for name in who[::-1] if number % 2 else who:
-        scenario = part.scenario
+        scenario = part.of(name)
         if name == DIRECT:
             outcome = await run(stage.direct, scenario)
             stage.found.samples.append(Sample(DIRECT, scenario.name, number, outcome))

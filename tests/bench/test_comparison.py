@@ -56,9 +56,10 @@ def test_a_whole_run_has_time_for_its_turns() -> None:
     turns = 0.0
     for part, rounds in [*((part, 3) for part in MAIN), *((part, 1) for part in FURTHER)]:
         length = part.scenario.seconds or 5.0
+        length *= 1.0 if part in MAIN else scenarios.FURTHER_SHARE
         turns += (len(part.every_round) * rounds + len(part.first_round)) * (length + 0.7)
 
-    assert turns < 480
+    assert turns < 420
 
 
 @pytest.fixture
