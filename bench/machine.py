@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def machine() -> dict[str, str]:
         "processor": _field("/proc/cpuinfo", "model name") or platform.machine(),
         "cores": str(os.cpu_count()),
         "memory": _memory(),
-        "system": " ".join([platform.system(), *platform.release().split(".")[:2]]),
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
     }
 
 
@@ -36,6 +37,34 @@ def software() -> dict[str, str]:
     found["nginx"] = _said("nginx", "-v", path="/usr/sbin:").partition("/")[2]
     found |= versions()
     return {name: text for name, text in found.items() if text}
+
+
+class OtherWork:
+    """What others do on this machine meanwhile; begins with its making."""
+
+    def __init__(self) -> None:
+        self._began = self._now()
+
+    def share(self) -> float:
+        """Of all cores, from 0 to 1; 0 where the system does not tell.
+
+        Ask when all that we started has ended: only then is it known how much was ours.
+        """
+        (all_s, idle_s, ours_s), (all_0_s, idle_0_s, ours_0_s) = self._now(), self._began
+        passed_s = all_s - all_0_s
+        others_s = passed_s - (idle_s - idle_0_s) - (ours_s - ours_0_s)
+        return max(0.0, others_s / passed_s) if passed_s else 0.0
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        """Seconds of all cores so far: all, idle (proc(5)), and spent by us and who has ended."""
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        ours_s = sum(one.ru_utime + one.ru_stime for one in used)
+        if sys.platform != "linux":
+            return 0.0, 0.0, ours_s
+        fields = Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]
+        seconds = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields]
+        return sum(seconds), seconds[3] + seconds[4], ours_s
 
 
 def _memory() -> str:

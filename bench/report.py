@@ -41,7 +41,9 @@ def text(found: Found) -> str:
     parts = [_line(line, widths) for line in lines]
     parts += [f"\nFAILED {name}: {words}\n" for name, words in found.failed.items()]
     parts += ["\n", *(_verdict(verdict) for verdict in judge(found) if verdict.value is not None)]
-    return "".join([*parts, f"{found.took_s:.0f} s\n"])
+    return "".join(
+        [*parts, f"{found.took_s:.0f} s; other work took {found.others:.0%} of the cores\n"]
+    )
 
 
 def write(found: Found, *, is_whole: bool) -> list[Path]:
@@ -66,6 +68,7 @@ def _content(found: Found, when: datetime) -> dict[str, object]:
         "machine": machine(),
         "versions": software(),
         "took_s": round(found.took_s, 1),
+        "other_work": round(found.others, 4),
         "verdicts": [
             {"what": v.bound.title, "found": v.value, "wanted": v.wanted, "verdict": v.word}
             for v in judge(found)

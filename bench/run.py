@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from bench import contenders, nginx, peers, upstream
 from bench.check import WrongAnswer, check
 from bench.load import Outcome, Scenario, Target, run
+from bench.machine import OtherWork
 from bench.processes import PATH, Contender, ContenderFailed, cores, pin
 from bench.scenarios import (
     BARE,
@@ -86,6 +87,8 @@ class Found:
     """Seconds from a contender's start to its first answer."""
     took_s: float = 0.0
     """Wall time of the whole run, installing not counted."""
+    others: float = 0.0
+    """Share of the machine's cores that other work took meanwhile; small, or the run is noisy."""
 
 
 async def compare(
@@ -101,7 +104,7 @@ async def compare(
     A peer that fails is noted and left out. Raises ContenderFailed, WrongAnswer for one of OURS.
     """
     failed = await peers.install(say) if any(name in PEERS for name in names) else {}
-    began_s = time.monotonic()
+    began_s, other_work = time.monotonic(), OtherWork()
     async with Stage.open() as stage:
         stage.found.failed |= failed
         if GATEWAY in names:
@@ -117,7 +120,8 @@ async def compare(
                 continue
             say(f"{time.monotonic() - began_s:4.0f} s  {title}")
             await _turns(stage, part, names, number)
-        stage.found.took_s = time.monotonic() - began_s
+    stage.found.took_s = time.monotonic() - began_s
+    stage.found.others = other_work.share()
     return stage.found
 
 

@@ -1,5 +1,7 @@
 """What is said of a run: true verdicts, no ratio of nothing, a readable report and chart."""
 
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,6 +13,7 @@ from bench import report
 from bench.chart import Panel, svg
 from bench.figures import difference, medians, ratio
 from bench.load import Outcome
+from bench.machine import OtherWork
 from bench.markdown import markdown, table
 from bench.run import Found, Sample
 from bench.scenarios import (
@@ -171,3 +174,21 @@ def test_only_a_whole_run_replaces_the_report(
     assert (tmp_path / "REPORT.md").exists()
     assert len(content["verdicts"]) == len(BOUNDS)
     assert "holds" in report.text(good())
+
+
+def test_other_work_is_a_share_and_not_our_own() -> None:
+    other_work = OtherWork()
+    began_s = time.process_time()
+    while time.process_time() - began_s < 0.3:
+        pass
+    share = other_work.share()
+
+    assert 0 <= share < 1
+
+
+@pytest.mark.parametrize(("others", "told"), [(0.0, False), (0.04, False), (0.2, True)])
+def test_a_noisy_run_says_so(others: float, told: bool) -> None:
+    text = markdown(replace(good(), others=others), datetime(2026, 11, 26, tzinfo=UTC))
+
+    assert f"Other work took {others:.0%}" in text
+    assert ("waits and lags are partly its" in text) == told
