@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, LEFT, RIGHT = 760, 150, 90  # the names are on the left, the values right of the bars
+from bench.verdicts import spelt
+
+WIDTH, LEFT, RIGHT = 760, 130, 150  # the names are on the left, the values right of the bars
 BAR, GAP, TITLE, FOOT = 20, 6, 34, 22
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f; }
@@ -35,7 +37,10 @@ class Panel:
 
 
 def svg(panels: list[Panel], own: str) -> str:
-    """All panels one below the other, on logarithmic scales; the bars of `own` stand out."""
+    """All panels one below the other, on logarithmic scales; the bars of `own` stand out.
+
+    What the others reach is also said as a multiple of what `own` does.
+    """
     y, parts = 10, []
     for panel in panels:
         drawn, y = _panel(panel, own, y)
@@ -65,6 +70,8 @@ def _panel(panel: Panel, own: str, top: int) -> tuple[list[str], int]:
         length = (math.log10(value) - low) * scale if value > 0 else 0.0
         kind = "own" if name == own else "bar"
         said = f"{value:,.0f} {panel.unit}" if value > 0 else "fails"
+        if name != own and value > 0 and panel.values.get(own, 0) > 0:
+            said += f" = {spelt(value / panel.values[own])} x"
         parts += [
             f'<text x="10" y="{y + 15}">{escape(name)}</text>',
             f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR}"/>',
