@@ -35,6 +35,12 @@ class Bound:
     base: str = ""
     """Whose figure it is divided by, or whose is taken off."""
 
+    def allows(self, value: float) -> bool:
+        """The value is within it."""
+        if self.way == "at least":
+            return value >= self.bound
+        return value <= self.bound if self.way == "at most" else value < self.bound
+
 
 BOUNDS = (
     Bound("blocking requests/s ÷ LiteLLM's", BLOCKING, "answers_per_s", 50, "at least",
@@ -64,22 +70,23 @@ class Verdict:
     bound: Bound
     value: float | None
     """None: it could not be measured in this run."""
+    alone: float | None = None
+    """The same figure of load and upstream alone: what misses the bound there says little here."""
 
     @property
     def holds(self) -> bool:
         """It was measured, and is within its bound."""
-        if self.value is None:
-            return False
-        if self.bound.way == "at least":
-            return self.value >= self.bound.bound
-        if self.bound.way == "at most":
-            return self.value <= self.bound.bound
-        return self.value < self.bound.bound
+        return self.value is not None and self.bound.allows(self.value)
 
     @property
     def word(self) -> str:
         """For people."""
-        return "not measured" if self.value is None else "holds" if self.holds else "MISSED"
+        if self.value is None:
+            return "not measured"
+        if self.holds:
+            return "holds"
+        is_alone_too = self.alone is not None and not self.bound.allows(self.alone)
+        return "MISSED, by load and upstream alone too" if is_alone_too else "MISSED"
 
     @property
     def found(self) -> str:
@@ -95,7 +102,13 @@ class Verdict:
 
 def judge(found: Found, bounds: Sequence[Bound] = BOUNDS) -> list[Verdict]:
     """Every bound, also those that this run did not measure."""
-    return [Verdict(bound, _value(found, bound)) for bound in bounds]
+    figures = medians(found.samples)
+
+    def alone(bound: Bound) -> float | None:
+        row = figures.get((bound.scenario, DIRECT))
+        return row[bound.figure] if row and bound.how == "itself" else None
+
+    return [Verdict(bound, _value(found, bound), alone(bound)) for bound in bounds]
 
 
 def spelt(value: float) -> str:

@@ -94,6 +94,21 @@ def test_a_verdict_keeps_to_its_bound(way: str, value: float | None, word: str) 
     assert (verdict.word, verdict.holds) == (word, word == "holds")
 
 
+@pytest.mark.parametrize(
+    ("value", "alone", "word"),
+    [
+        (3.0, 2.5, "MISSED, by load and upstream alone too"),
+        (3.0, 1.0, "MISSED"),
+        (3.0, None, "MISSED"),
+        (1.0, 2.5, "holds"),
+    ],
+)
+def test_what_load_and_upstream_miss_themselves_is_said(
+    value: float, alone: float | None, word: str
+) -> None:
+    assert Verdict(Bound("", "", "", 2, "below"), value, alone).word == word
+
+
 def test_a_run_in_which_all_is_well_holds() -> None:
     assert {verdict.bound.title: verdict.word for verdict in judge(good())} == {
         bound.title: "holds" for bound in BOUNDS
