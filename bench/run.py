@@ -1,11 +1,13 @@
 """A whole benchmark: every scenario, its contenders taking turns; or memory alone."""
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from bench import contenders, nginx, peers, upstream
 from bench.check import WrongAnswer, check
@@ -38,6 +40,7 @@ STARTERS: Mapping[str, Starter] = {
     LITELLM: peers.litellm,
 }
 BOUND_S = 560.0  # no scenario starts after it: a run takes ten minutes at most
+_HOST = re.compile(r"(?P<scheme>\w+://)(?!127\.0\.0\.1)[^\s/]+")
 MEMORY_STEPS = 10
 MEMORY_STREAM_EVENTS = 20
 
@@ -106,7 +109,7 @@ async def compare(
     failed = await peers.install(say) if any(name in PEERS for name in names) else {}
     began_s, other_work = time.monotonic(), OtherWork()
     async with Stage.open() as stage:
-        stage.found.failed |= failed
+        stage.found.failed |= {name: public(words) for name, words in failed.items()}
         if GATEWAY in names:
             say("cold starts")
             stage.found.starts_s[GATEWAY] = await contenders.cold_starts(*stage.place)
@@ -157,7 +160,7 @@ class Stage:
             except (ContenderFailed, WrongAnswer) as error:
                 if name in OURS:
                     raise
-                self.found.failed[name] = str(error)
+                self.found.failed[name] = public(error)
         return self._started.get(name)
 
     async def _checked(self, contender: Contender) -> Contender:
@@ -169,12 +172,18 @@ class Stage:
             try:
                 others[name] = await check(road, exact=not is_peer)
             except WrongAnswer as error:
-                self.found.failed[f"{contender.name}, {name}"] = str(error)
+                self.found.failed[f"{contender.name}, {name}"] = public(error)
         for road in (target, *others.values()):
             for scenario in WARM_UP:
                 await run(road, scenario)
         self.found.starts_s.setdefault(contender.name, [contender.start_s])
         return replace(contender, target=target, others=others)
+
+
+def public(words: object) -> str:
+    """Words for a report that others read: no home folder, no hosts but the loopback's."""
+    text = str(words).replace(str(Path.home()), "~")
+    return _HOST.sub(r"\g<scheme>…", text)
 
 
 async def _turns(stage: Stage, part: Part, names: Sequence[str], number: int) -> None:

@@ -165,6 +165,14 @@ async def test_a_peer_is_installed_once_and_its_failure_is_told(
     assert len([line for line in said if "litellm" in line]) == 1
 
 
+def test_words_for_the_report_name_no_home_and_no_hosts() -> None:
+    words = (
+        f"{Path.home()}/x failed at https://me:secret@pypi.example/simple/a, http://127.0.0.1:9/b"
+    )
+
+    assert run.public(words) == "~/x failed at https://…/simple/a, http://127.0.0.1:9/b"
+
+
 async def test_a_failed_installation_is_not_tried_by_starting(
     starters: dict[str, run.Starter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
