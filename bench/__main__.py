@@ -9,14 +9,16 @@ import uvloop
 
 from bench import report
 from bench.check import WrongAnswer
-from bench.contenders import ContenderFailed
-from bench.run import CONTENDERS, compare, memory
+from bench.processes import ContenderFailed
+from bench.run import STARTERS, compare, memory, say
+from bench.scenarios import FURTHER, GATEWAY, MAIN, OURS, SECONDS
 
 MEMORY_REQUESTS = 100_000
+ROUNDS = 3
 
 
 def main() -> int:
-    """0: everything answered; 1: something did not, or could not be measured; 130: stopped."""
+    """0: all of ours answered; 1: something did not, or was not measured; 130: stopped."""
     arguments = _parser().parse_args()
     try:
         return uvloop.run(_main(arguments))
@@ -32,17 +34,24 @@ async def _main(arguments: argparse.Namespace) -> int:
     assert this is not None
     # As Ctrl-C does: leave through every `finally`, so that no process stays behind.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
-    names: list[str] = arguments.contender or list(CONTENDERS)
+    names: list[str] = arguments.contender or list(OURS if arguments.quick else STARTERS)
     if arguments.memory is not None:
-        return await _memory(names[-1], arguments.memory)
-    samples = await compare(names, arguments.rounds, arguments.seconds, more=arguments.more)
-    sys.stdout.write(report.table(samples))
-    sys.stdout.write(f"written: {report.write(samples).relative_to(report.LATEST.parents[2])}\n")
-    return 1 if any(sample.outcome.errors for sample in samples) else 0
+        return await _memory(names[-1] if arguments.contender else GATEWAY, arguments.memory)
+    further = () if arguments.quick else FURTHER
+    rounds, seconds = arguments.rounds, arguments.seconds
+    found = await compare(MAIN, further, names=names, rounds=rounds, seconds=seconds)
+    say("")
+    sys.stdout.write(report.text(found))
+    is_whole = not arguments.quick and not arguments.contender
+    is_whole = is_whole and (rounds, seconds) == (ROUNDS, SECONDS)
+    for path in report.write(found, is_whole=is_whole):
+        sys.stdout.write(f"written: {path.relative_to(report.HERE.parent)}\n")
+    ours = [sample for sample in found.samples if sample.contender in OURS]
+    return 1 if any(sample.outcome.errors for sample in ours) else 0
 
 
 async def _memory(name: str, requests: int) -> int:
-    sys.stdout.write(f"{name}\n{'requests':>10}{'RSS MiB':>10}{'errors':>10}\n")
+    sys.stdout.write(f"{name}\n{'requests':>10}{'RSS MB':>10}{'errors':>10}\n")
     errors = 0
     async for done, rss_mb, errors in memory(name, requests):
         sys.stdout.write(f"{done:>10,}{rss_mb:>10.1f}{errors:>10,}\n")
@@ -53,10 +62,10 @@ async def _memory(name: str, requests: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     add = parser.add_argument
-    add("--contender", action="append", choices=CONTENDERS, help="default: all; repeatable")
-    add("--rounds", type=int, default=5, help="turns of each contender (default: 5)")
-    add("--seconds", type=float, default=3.0, help="of one unpaced turn (default: 3)")
-    add("--more", action="store_true", help="also 1, 32, 256 connections, long requests, crowds")
+    add("--contender", action="append", choices=STARTERS, help="default: all; repeatable")
+    add("--quick", action="store_true", help="bare relay and gateway, the main scenarios only")
+    add("--rounds", type=int, default=ROUNDS, help="of the main scenarios (default: %(default)s)")
+    add("--seconds", type=float, default=SECONDS, help="of one turn (default: %(default)s)")
     text = f"instead: resident memory over N requests of the last contender ({MEMORY_REQUESTS:,})"
     add("--memory", type=int, nargs="?", const=MEMORY_REQUESTS, metavar="N", help=text)
     return parser

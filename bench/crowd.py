@@ -24,8 +24,8 @@ import orjson
 from bench import servers, upstream
 from bench.chaos.machines import Machine, MachineFailed, command, environment, running
 from bench.check import WrongAnswer
-from bench.contenders import Contender
-from bench.load import Scenario, Target, body
+from bench.processes import Contender
+from bench.requests import Scenario, Target, body
 from platforms.pool import Pool
 from platforms.routes import FREE, CredentialSpec, PlatformSpec, Route, Timeouts
 
@@ -92,7 +92,7 @@ async def _of_machine(
     found = [
         Figure("start of serve to the first answer", started_s, "s", START_BOUND_S),
         Figure("processor time until then", process.cpu_s(), "s"),
-        Figure("memory after the start", process.rss_mb(), "MiB"),
+        Figure("memory after the start", process.rss_mb(), "MB"),
     ]
     bounds = {"nothing": None, "licence": STALL_BOUND_MS, "credential": STALL_BOUND_MS}
     for what, most in bounds.items():
@@ -101,7 +101,7 @@ async def _of_machine(
             for _round in range(RELOADS)
         ]
         found.append(Figure(f"longest answer, {what} changed", max(longest), "ms", most))
-    found.append(Figure(f"memory after {2 * RELOADS} reloads", process.rss_mb(), "MiB"))
+    found.append(Figure(f"memory after {2 * RELOADS} reloads", process.rss_mb(), "MB"))
     return found
 
 

@@ -11,54 +11,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import httptools
-import orjson
 from typing_extensions import override
+
+from bench.requests import Scenario, Target, request
 
 _DONE = b"data: [DONE]"
 _LOOK_S = 0.25  # between two looks at a stream that is not in the sample
 _TAIL = 32  # bytes kept of a stream; enough for _DONE, its line ends and a cut field name
-_MESSAGES = [
-    {"role": "system", "content": "You are a helpful assistant. " * 6},
-    {"role": "user", "content": "Tell me about the history of the printing press. " * 2},
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the load goes."""
-
-    host: str
-    port: int
-    path: str
-    """Of the chat completions endpoint."""
-    key: str = field(default="none", repr=False)
-    """The bearer token that is sent along."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One kind of load. It ends after `requests` or `seconds`, whichever is set and first."""
-
-    name: str
-    model: str
-    """What the upstream is asked for; see bench/upstream.py."""
-    connections: int
-    events: int = 0
-    """Events of each streamed answer, `[DONE]` not counted; 0: blocking answers."""
-    requests: int | None = None
-    """Default: no bound."""
-    seconds: float | None = None
-    """No request starts after them. Default: no bound."""
-    per_second: int = 0
-    """Events that the upstream sends in a second of one stream, so that lags can be told. 0: as
-    fast as it can."""
-    sample: int = 1
-    """Of so many streams one is read event by event; the others several times a second, so that
-    reading is not what a thousand streams wait for. Only the one's lags are told."""
-    padding: int = 0
-    """Bytes by which the request is longer than a usual one."""
-    stall_s: float = 30.0
-    """What is unanswered this long after `seconds` is an error; without `seconds`, after start."""
 
 
 @dataclass(slots=True)
@@ -114,7 +73,7 @@ class _Crew:
 
     def __init__(self, target: Target, scenario: Scenario) -> None:
         self.target = target
-        self.events = scenario.events
+        self.events = scenario.events and scenario.events + target.more_events
         self.interval_s = 1 / scenario.per_second if scenario.per_second else 0.0
         self.request = request(target, scenario)
         self.outcome = Outcome()
@@ -278,30 +237,3 @@ class _Caller(asyncio.Protocol):
         if error is None:
             self._crew.outcome.lags_s += self._lags_s
         self._crew.count(error, self._wait_s, self._crew.events)
-
-
-def body(scenario: Scenario) -> bytes:
-    """The JSON that this scenario's requests carry."""
-    messages = [*_MESSAGES]
-    if scenario.padding:
-        messages.append({"role": "user", "content": "lorem ipsum " * (scenario.padding // 12)})
-    request = {"model": scenario.model, "messages": messages, "temperature": 0.7}
-    if scenario.events:
-        request["stream"] = True
-    return orjson.dumps(request)
-
-
-def request(target: Target, scenario: Scenario) -> bytes:
-    """One of this scenario's requests as it goes to this target, head and body."""
-    content = body(scenario)
-    lines = (
-        f"POST {target.path} HTTP/1.1",
-        f"host: {target.host}:{target.port}",
-        f"authorization: Bearer {target.key}",
-        "accept: application/json",
-        "user-agent: tokens-bench",
-        "content-type: application/json",
-        f"content-length: {len(content)}",
-        "\r\n",
-    )
-    return "\r\n".join(lines).encode() + content

@@ -1,23 +1,21 @@
-"""What a run found: a table for people, a file for programs."""
+"""What a run found: a table for a terminal, and files for people and programs."""
 
-import os
-import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import orjson
 
-from bench.run import Sample, Turn, medians, ratios
+from bench.chart import Panel, svg
+from bench.figures import Turn, medians
+from bench.machine import machine, software
+from bench.markdown import markdown
+from bench.run import Found
+from bench.scenarios import ALL, BLOCKING, GATEWAY, STREAMS
+from bench.verdicts import Verdict, judge
 
-LATEST = Path(__file__).resolve().parent / "results" / "latest.json"
-BASE = "bare relay"
-# scenario, figure, what it is called, its bound, whether the bound is the least or the most
-BOUNDS = (
-    ("blocking", "answers_per_s", "blocking requests/s", 0.4, "at least"),
-    ("paced", "cpu_us_per_event", "CPU per streamed event", 1.8, "at most"),
-)
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"  # ignored by git
 _COLUMNS = (
     ("answers_per_s", "answers/s", "{:,.0f}"),
     ("events_per_s", "events/s", "{:,.0f}"),
@@ -27,66 +25,90 @@ _COLUMNS = (
     ("lag_p99_ms", "lag p99", "{:.1f}"),
     ("cpu_us_per_answer", "CPU µs/answer", "{:,.0f}"),
     ("cpu_us_per_event", "CPU µs/event", "{:.1f}"),
-    ("rss_mb", "RSS MiB", "{:.0f}"),
+    ("peak_mb", "memory MB", "{:.0f}"),
     ("busy", "busy", "{:.0%}"),
     ("load_busy", "load busy", "{:.0%}"),
     ("errors", "errors", "{:.0f}"),
 )
-_RATIOS = ("answers_per_s", "events_per_s", "cpu_us_per_answer", "cpu_us_per_event")
-_LEGEND = (
-    "Medians of the rounds; x is the ratio to the bare relay in the same round. p50 and p99: to\n"
-    "the whole answer, of streams to the first event. Lag: ms of paced events behind what the\n"
-    "first one of their stream promised. Busy: the share of its core that the\n"
-    "contender used; where that should be its limit and is well below 100%, other work runs on\n"
-    "this machine: trust the CPU columns. Ceiling: load and upstream without anybody between\n"
-    "them. Paced: 50 events/s per stream, so that every event is a read of its own; its\n"
-    "answers/s are given.\n"
-)
 
 
-def table(samples: Sequence[Sample]) -> str:
-    """Every figure, and under each contender's line its ratio to the bare relay."""
-    beside = ratios(samples, BASE)
+def text(found: Found) -> str:
+    """Every figure, what failed, and the verdicts."""
     lines = [["", *(title for _, title, _ in _COLUMNS)]]
-    for turn, figures in medians(samples).items():
+    for turn, figures in medians(found.samples).items():
         lines.append([", ".join(turn), *(shape.format(figures[n]) for n, _, shape in _COLUMNS)])
-        if turn in beside:
-            lines.append(["", *(_ratio(name, beside[turn]) for name, _, _ in _COLUMNS)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "".join(_line(line, widths) for line in lines) + "\n" + _LEGEND + _verdicts(beside)
+    parts = [_line(line, widths) for line in lines]
+    parts += [f"\nFAILED {name}: {words}\n" for name, words in found.failed.items()]
+    parts += ["\n", *(_verdict(verdict) for verdict in judge(found) if verdict.value is not None)]
+    return "".join(
+        [*parts, f"{found.took_s:.0f} s; other work took {found.others:.0%} of the cores\n"]
+    )
 
 
-def write(samples: Sequence[Sample]) -> Path:
-    """Put medians, every sample and the surroundings into bench/results/latest.json."""
-    content = {
-        "when": datetime.now(UTC),
-        "python": platform.python_version(),
-        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
-        "packages": {name: version(name) for name in ("uvicorn", "uvloop", "aiohttp", "django")},
-        "medians": _rows(medians(samples)),
-        "ratios": _rows(ratios(samples, BASE)),
+def write(found: Found, *, is_whole: bool) -> list[Path]:
+    """The files of this run; only a whole one replaces the report that is under version control."""
+    when = datetime.now(UTC)
+    RESULTS.mkdir(exist_ok=True)
+    content = orjson.dumps(_content(found, when), option=orjson.OPT_INDENT_2) + b"\n"
+    files = {RESULTS / "latest.json": content}
+    folder = HERE if is_whole else RESULTS
+    files[folder / "REPORT.md"] = markdown(found, when).encode()
+    files[folder / "report.svg"] = svg(_panels(found), GATEWAY).encode()
+    if is_whole:
+        files[HERE / "report.json"] = content
+    for path, written in files.items():
+        path.write_bytes(written)
+    return list(files)
+
+
+def _content(found: Found, when: datetime) -> dict[str, object]:
+    return {
+        "when": when,
+        "machine": machine(),
+        "versions": software(),
+        "took_s": round(found.took_s, 1),
+        "other_work": round(found.others, 4),
+        "verdicts": [
+            {"what": v.bound.title, "found": v.value, "wanted": v.wanted, "verdict": v.word}
+            for v in judge(found)
+        ],
+        "failed": found.failed,
+        "starts_s": found.starts_s,
+        "medians": _rows(medians(found.samples)),
         "samples": [
             {
                 "scenario": sample.scenario,
                 "contender": sample.contender,
                 "round": sample.round,
-                **sample.figures(),
+                **_rounded(sample.figures()),
                 "errors_by_name": dict(sample.outcome.errors),
             }
-            for sample in samples
+            for sample in found.samples
         ],
     }
-    LATEST.parent.mkdir(exist_ok=True)
-    LATEST.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-    return LATEST
+
+
+def _panels(found: Found) -> list[Panel]:
+    figures = medians(found.samples)
+
+    def values(scenario: str, figure: str) -> dict[str, float]:
+        return {
+            name: figures[scenario, name][figure] for name in ALL if (scenario, name) in figures
+        }
+
+    return [
+        Panel("Blocking requests, answers a second", "/s", values(BLOCKING, "answers_per_s")),
+        Panel("Streams, events a second", "/s", values(STREAMS, "events_per_s")),
+    ]
 
 
 def _rows(found: dict[Turn, dict[str, float]]) -> list[dict[str, object]]:
-    return [{"scenario": turn[0], "contender": turn[1], **found[turn]} for turn in found]
+    return [{"scenario": s, "contender": c, **_rounded(row)} for (s, c), row in found.items()]
 
 
-def _ratio(name: str, beside: dict[str, float]) -> str:
-    return f"{beside[name]:.2f} x" if name in _RATIOS and name in beside else ""
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -94,14 +116,6 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([cells[0].ljust(widths[0]), *rest]).rstrip() + "\n"
 
 
-def _verdicts(beside: dict[Turn, dict[str, float]]) -> str:
-    """What must hold, beside what was found; empty without both contenders in the run."""
-    text = ""
-    for scenario, figure, title, bound, way in BOUNDS:
-        ratio = beside.get((scenario, "gateway"), {}).get(figure)
-        if ratio is None:
-            continue
-        held = ratio >= bound if way == "at least" else ratio <= bound
-        verdict = "holds " if held else "MISSED"
-        text += f"{verdict} {title}: {ratio:.2f} x the bare relay's; {way} {bound} x\n"
-    return text
+def _verdict(verdict: Verdict) -> str:
+    title = verdict.bound.title
+    return f"{verdict.word:6} {title}: {verdict.found}; {verdict.wanted}\n"

@@ -1,63 +1,47 @@
-"""A whole benchmark: the ceiling, then every contender's turn in every round; or memory alone."""
+"""A whole benchmark: every scenario, its contenders taking turns; or memory alone."""
 
 import contextlib
-import statistics
+import re
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from bench import contenders, upstream
-from bench.check import check
-from bench.contenders import Contender
-from bench.load import Outcome, Scenario, Target, run
+from bench import contenders, nginx, peers, upstream
+from bench.check import WrongAnswer, check
+from bench.load import Outcome, run
+from bench.machine import OtherWork
+from bench.processes import PATH, Contender, ContenderFailed, cores, pin
+from bench.requests import Scenario, Target
+from bench.scenarios import (
+    BARE,
+    DIRECT,
+    FURTHER_SHARE,
+    GATEWAY,
+    LITELLM,
+    NGINX,
+    OURS,
+    PEERS,
+    PORTKEY,
+    TWO_WORKERS,
+    WARM_UP,
+    Part,
+    lasting,
+)
 
-STREAM_MODEL = f"bench-stream-{upstream.DEFAULT_EVENTS}"
-PER_SECOND = 50
-PACED_MODEL = f"bench-paced-{upstream.DEFAULT_EVENTS}-{PER_SECOND}"
-SCENARIOS = (
-    Scenario("blocking", upstream.CHAT_MODEL, connections=64, seconds=3),
-    Scenario("streams", STREAM_MODEL, connections=50, events=upstream.DEFAULT_EVENTS, seconds=3),
-    # 10,000 events/s, below what a contender can do: every event is a read of its own there, as
-    # with a real model. Unpaced, a slow contender reads several at once and looks cheaper. The
-    # figure depends on the rate (bare relay: 38 µs at half of it, 27 here; 2026-11): keep it.
-    Scenario(
-        "paced",
-        PACED_MODEL,
-        connections=200,
-        events=upstream.DEFAULT_EVENTS,
-        requests=400,
-        per_second=PER_SECOND,
-    ),
-)
-# Asked for by name: what one connection waits for, how a crowd is served, what is long.
-MORE = (
-    Scenario("one connection", upstream.CHAT_MODEL, connections=1, seconds=3),
-    Scenario("32 connections", upstream.CHAT_MODEL, connections=32, seconds=3),
-    Scenario("256 connections", upstream.CHAT_MODEL, connections=256, seconds=3),
-    Scenario("200 kB request", upstream.CHAT_MODEL, connections=16, padding=200_000, seconds=3),
-    *(
-        Scenario(
-            f"{count} paced streams",
-            PACED_MODEL,
-            connections=count,
-            events=upstream.DEFAULT_EVENTS,
-            requests=2 * count,
-            per_second=PER_SECOND,
-            stall_s=60,
-        )
-        for count in (100, 500, 1_000)
-    ),
-)
-WARM_UP = (
-    Scenario("warm-up", upstream.CHAT_MODEL, connections=64, requests=1000),
-    Scenario("warm-up", STREAM_MODEL, connections=50, events=100, requests=50),
-)
-CONTENDERS: dict[str, Callable[[int, set[int]], AbstractAsyncContextManager[Contender]]] = {
-    "bare": contenders.bare_relay,
-    "gateway": contenders.gateway,
+Starter = Callable[[int, set[int]], AbstractAsyncContextManager[Contender]]
+STARTERS: Mapping[str, Starter] = {
+    NGINX: nginx.nginx,
+    BARE: contenders.bare_relay,
+    GATEWAY: contenders.gateway,
+    TWO_WORKERS: contenders.two_workers,
+    PORTKEY: peers.portkey,
+    LITELLM: peers.litellm,
 }
-Turn = tuple[str, str]  # a scenario and a contender
+BOUND_S = 560.0  # no scenario starts after it: a run takes ten minutes at most
+_HOST = re.compile(r"(?P<scheme>\w+://)(?!127\.0\.0\.1)[^\s/]+")
 MEMORY_STEPS = 10
 MEMORY_STREAM_EVENTS = 20
 
@@ -71,10 +55,10 @@ class Sample:
     round: int
     """From 0 on; only what ran in the same round is compared."""
     outcome: Outcome
-    cpu_s: float
-    """What the contender used; 0 for the ceiling."""
-    rss_mb: float
-    """The contender's, right after; 0 for the ceiling."""
+    cpu_s: float = 0.0
+    """What the contender used; 0 for DIRECT."""
+    peak_mb: float = 0.0
+    """The most resident memory that it had during the turn; 0 for DIRECT."""
 
     def figures(self) -> dict[str, float]:
         """What the report shows, by name."""
@@ -88,39 +72,148 @@ class Sample:
             "lag_p99_ms": outcome.lag_ms(0.99),
             "cpu_us_per_answer": self.cpu_s * 1e6 / max(outcome.answers, 1),
             "cpu_us_per_event": self.cpu_s * 1e6 / outcome.events if outcome.events else 0.0,
-            "rss_mb": self.rss_mb,
+            "peak_mb": self.peak_mb,
             "busy": self.cpu_s / outcome.elapsed_s,
             "load_busy": outcome.busy,
+            "answers": float(outcome.answers),
             "errors": float(outcome.errors.total()),
         }
 
 
-async def compare(
-    names: Sequence[str], rounds: int, seconds: float, *, more: bool = False
-) -> list[Sample]:
-    """The ceiling once, then `rounds` times every scenario with the contenders taking turns.
+@dataclass(slots=True)
+class Found:
+    """All that a run found."""
 
-    `more`: also those of `MORE`. Raises ContenderFailed, WrongAnswer.
+    samples: list[Sample] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    """What could not be measured, with its last words: a contender, or one of its roads."""
+    starts_s: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds from a contender's start to its first answer."""
+    took_s: float = 0.0
+    """Wall time of the whole run, installing not counted."""
+    others: float = 0.0
+    """Share of the machine's cores that other work took meanwhile; small, or the run is noisy."""
+
+
+async def compare(
+    main: Sequence[Part],
+    further: Sequence[Part] = (),
+    *,
+    names: Sequence[str] = tuple(STARTERS),
+    rounds: int = 3,
+    seconds: float,
+) -> Found:
+    """`rounds` times the main scenarios, the others once, with the contenders taking turns.
+
+    A peer that fails is noted and left out. Raises ContenderFailed, WrongAnswer for one of OURS.
     """
-    chosen = (*SCENARIOS, *MORE) if more else SCENARIOS
-    scenarios = [replace(s, seconds=s.seconds and seconds) for s in chosen]
-    samples = []
-    async with _stage(names) as (direct, entered):
-        for scenario in scenarios:
-            outcome = await run(direct, scenario)
-            samples.append(Sample("ceiling", scenario.name, 0, outcome, 0.0, 0.0))
-        for number in range(rounds):
-            # A B, B A, A B …: going second is no advantage then, nor a burden.
-            order = entered[::-1] if number % 2 else entered
-            for scenario in scenarios:
-                _progress(f"round {number + 1} of {rounds}: {scenario.name}")
-                samples += [await _turn(contender, scenario, number) for contender in order]
-    _progress("")
-    return samples
+    failed = await peers.install(say) if any(name in PEERS for name in names) else {}
+    began_s, other_work = time.monotonic(), OtherWork()
+    async with Stage.open() as stage:
+        stage.found.failed |= {name: public(words) for name, words in failed.items()}
+        if GATEWAY in names:
+            say("cold starts")
+            stage.found.starts_s[GATEWAY] = await contenders.cold_starts(*stage.place)
+        mains = [lasting(part, seconds) for part in main]
+        plan = [(part, number) for number in range(rounds) for part in mains]
+        plan += [(lasting(part, FURTHER_SHARE * seconds), 0) for part in further]
+        for part, number in plan:
+            title = f"{part.scenario.name}, round {number + 1}"
+            if time.monotonic() - began_s > BOUND_S:
+                stage.found.failed[title] = "left out, or the run would take too long"
+                continue
+            say(f"{time.monotonic() - began_s:4.0f} s  {title}")
+            await _turns(stage, part, names, number)
+    stage.found.took_s = time.monotonic() - began_s
+    stage.found.others = other_work.share()
+    return stage.found
+
+
+class Stage:
+    """Upstream and load on one core, the contenders on the other: started when first asked for."""
+
+    def __init__(self, stack: contextlib.AsyncExitStack, port: int, core: set[int]) -> None:
+        self.direct = Target(upstream.HOST, port, PATH)
+        self.place = port, core
+        self.found = Found()
+        self._stack = stack
+        self._started: dict[str, Contender] = {}
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls) -> AsyncIterator["Stage"]:
+        """With a listening upstream; ends whatever was started."""
+        load_core, contender_core = cores()
+        pin(0, load_core)
+        async with contextlib.AsyncExitStack() as stack:
+            server = await stack.enter_async_context(await upstream.listen())
+            stage = cls(stack, upstream.port_of(server), contender_core)
+            await check(stage.direct)
+            yield stage
+
+    async def contender(self, name: str) -> Contender | None:
+        """It, checked and warm; None: it has failed, now or before, and `found` says how."""
+        if name not in self._started and name not in self.found.failed:
+            say(f"starting {name}")
+            try:
+                started = await self._stack.enter_async_context(STARTERS[name](*self.place))
+                self._started[name] = await self._checked(started)
+            except (ContenderFailed, WrongAnswer) as error:
+                if name in OURS:
+                    raise
+                self.found.failed[name] = public(error)
+        return self._started.get(name)
+
+    async def _checked(self, contender: Contender) -> Contender:
+        """Every road that answers rightly, warm. Raises WrongAnswer if CHAT does not."""
+        is_peer = contender.name in PEERS
+        target = await check(contender.target, exact=not is_peer)
+        others = {}
+        for name, road in contender.others.items():
+            try:
+                others[name] = await check(road, exact=not is_peer)
+            except WrongAnswer as error:
+                self.found.failed[f"{contender.name}, {name}"] = public(error)
+        for road in (target, *others.values()):
+            for scenario in WARM_UP:
+                await run(road, scenario)
+        self.found.starts_s.setdefault(contender.name, [contender.start_s])
+        return replace(contender, target=target, others=others)
+
+
+def public(words: object) -> str:
+    """Words for a report that others read: no home folder, no hosts but the loopback's."""
+    text = str(words).replace(str(Path.home()), "~")
+    return _HOST.sub(r"\g<scheme>…", text)
+
+
+async def _turns(stage: Stage, part: Part, names: Sequence[str], number: int) -> None:
+    """One scenario, one after the other."""
+    who = part.every_round + (() if number else part.first_round)
+    # A B, B A, A B …: going second is no advantage then, nor a burden.
+    for name in who[::-1] if number % 2 else who:
+        scenario = part.of(name)
+        if name == DIRECT:
+            outcome = await run(stage.direct, scenario)
+            stage.found.samples.append(Sample(DIRECT, scenario.name, number, outcome))
+        elif name in names and (contender := await stage.contender(name)) is not None:
+            road = contender.roads.get(part.road)
+            if road is not None:
+                sample = await _turn(contender, road, scenario, number)
+                stage.found.samples.append(sample)
+
+
+async def _turn(contender: Contender, road: Target, scenario: Scenario, number: int) -> Sample:
+    before_s = await contender.settled_cpu_s()
+    contender.forget_peak()
+    outcome = await run(road, scenario)
+    peak_mb = contender.peak_mb()
+    cpu_s = await contender.settled_cpu_s() - before_s
+    return Sample(contender.name, scenario.name, number, outcome, cpu_s, peak_mb)
 
 
 async def memory(name: str, requests: int) -> AsyncIterator[tuple[int, float, int]]:
-    """Requests so far, resident MiB and errors so far: at the start and after every tenth.
+    """Requests so far, resident MB and errors so far: at the start and after every tenth.
 
     Nine of ten answers are blocking, one is a stream. Raises ContenderFailed, WrongAnswer.
     """
@@ -131,7 +224,10 @@ async def memory(name: str, requests: int) -> AsyncIterator[tuple[int, float, in
         Scenario("memory", stream, 50, MEMORY_STREAM_EVENTS, requests=step // 10, stall_s=600),
     ]
     done = errors = 0
-    async with _stage([name]) as (_, (contender,)):
+    async with Stage.open() as stage:
+        contender = await stage.contender(name)
+        if contender is None:
+            raise ContenderFailed(stage.found.failed[name])
         yield done, contender.rss_mb(), errors
         for _ in range(MEMORY_STEPS):
             for part in parts:
@@ -142,69 +238,7 @@ async def memory(name: str, requests: int) -> AsyncIterator[tuple[int, float, in
             yield done, contender.rss_mb(), errors
 
 
-def medians(samples: Sequence[Sample]) -> dict[Turn, dict[str, float]]:
-    """The median of every figure; errors are added up instead."""
-    groups: dict[Turn, list[dict[str, float]]] = {}
-    for sample in samples:
-        groups.setdefault((sample.scenario, sample.contender), []).append(sample.figures())
-    return {
-        turn: {
-            name: (sum if name == "errors" else statistics.median)([row[name] for row in rows])
-            for name in rows[0]
-        }
-        for turn, rows in groups.items()
-    }
-
-
-def ratios(samples: Sequence[Sample], base: str) -> dict[Turn, dict[str, float]]:
-    """Every contender's figures over those of `base` in the same round, the median of the rounds.
-
-    A machine that is slow for a while is so for both; a ratio of medians would mix its moods.
-    """
-    bases = {(s.scenario, s.round): s.figures() for s in samples if s.contender == base}
-    groups: dict[Turn, dict[str, list[float]]] = {}
-    for sample in samples:
-        beside = bases.get((sample.scenario, sample.round))
-        if beside is None or sample.contender in {base, "ceiling"}:
-            continue
-        group = groups.setdefault((sample.scenario, sample.contender), {})
-        for name, value in sample.figures().items():
-            if beside[name]:
-                group.setdefault(name, []).append(value / beside[name])
-    return {
-        turn: {name: statistics.median(values) for name, values in group.items()}
-        for turn, group in groups.items()
-    }
-
-
-@contextlib.asynccontextmanager
-async def _stage(names: Sequence[str]) -> AsyncIterator[tuple[Target, list[Contender]]]:
-    """Upstream and load on one core, the contenders on the other: started, checked, warm."""
-    load_core, contender_core = contenders.cores()
-    contenders.pin(0, load_core)
-    async with contextlib.AsyncExitStack() as stack:
-        server = await stack.enter_async_context(await upstream.listen())
-        port = upstream.port_of(server)
-        direct = Target(upstream.HOST, port, contenders.PATH)
-        entered = []
-        for name in names:
-            _progress(f"starting {name}")
-            entered.append(await stack.enter_async_context(CONTENDERS[name](port, contender_core)))
-        for target in [direct, *(contender.target for contender in entered)]:
-            await check(target)
-            for scenario in WARM_UP:
-                await run(target, scenario)
-        yield direct, entered
-
-
-async def _turn(contender: Contender, scenario: Scenario, number: int) -> Sample:
-    before_s = await contender.settled_cpu_s()
-    outcome = await run(contender.target, scenario)
-    cpu_s = await contender.settled_cpu_s() - before_s
-    return Sample(contender.name, scenario.name, number, outcome, cpu_s, contender.rss_mb())
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
+def say(text: str) -> None:
+    """What is going on: on one line of a terminal, on lines of their own elsewhere."""
+    sys.stderr.write(f"\r\033[K{text}" if sys.stderr.isatty() else f"{text}\n")
+    sys.stderr.flush()

@@ -68,6 +68,10 @@ def choose(method: bytes, path: bytes, body: bytes) -> Answer:
     if method == b"GET" and path == b"/v1/models":
         return _models()
     if method != b"POST" or path != b"/v1/chat/completions":
+        from bench import upstream_languages  # which builds its answers from what is here
+
+        if method == b"POST" and (answer := upstream_languages.choose(path, body)):
+            return answer
         return _refusal(404, "the mock upstream answers GET /v1/models and POST chat/completions")
     try:
         request = orjson.loads(body)
@@ -82,20 +86,26 @@ def choose(method: bytes, path: bytes, body: bytes) -> Answer:
 def _chat(model: str, is_stream: bool, with_usage: bool) -> Answer:
     if not is_stream:
         return _blocking(model)
-    kind, count, per_second = _plan(model)
+    kind, count, per_second = plan(model)
     # Where usage is asked for, OpenAI puts a null into all chunks but the last.
     extra: dict[str, object] = {"usage": None} if with_usage else {}
     events = [_chunk(model, [choice], extra) for choice in _choices(count)]
     if kind != "cut":
         events += [_chunk(model, [], {"usage": _USAGE})] if with_usage else []
         events.append(b"data: [DONE]\n\n")
+    interval_s = 1 / per_second if per_second else 0.0
+    return streamed(events, interval_s, is_cut=kind == "cut")
+
+
+def streamed(events: list[bytes], interval_s: float, *, is_cut: bool = False) -> Answer:
+    """A stream of these encoded events, each its own write."""
     writes = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
     writes[0] = _stream_head() + writes[0]
-    writes[-1] += b"" if kind == "cut" else b"0\r\n\r\n"
-    return Answer(tuple(writes), 1 / per_second if per_second else 0.0, is_cut=kind == "cut")
+    writes[-1] += b"" if is_cut else b"0\r\n\r\n"
+    return Answer(tuple(writes), interval_s, is_cut=is_cut)
 
 
-def _plan(model: str) -> tuple[str, int, int]:
+def plan(model: str) -> tuple[str, int, int]:
     """Kind, events and events a second (0: unpaced) that a model's name asks for."""
     kind, _, numbers = model.removeprefix("bench-").partition("-")
     if kind not in {"stream", "paced", "cut"}:
@@ -125,22 +135,23 @@ def _blocking(model: str) -> Answer:
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     completion = {"id": "chatcmpl-bench", "object": "chat.completion", "created": _CREATED}
     completion |= {"model": model, "choices": [choice], "usage": _USAGE}
-    return _whole(200, completion | {"service_tier": "default", "system_fingerprint": "fp_bench"})
+    return whole(200, completion | {"service_tier": "default", "system_fingerprint": "fp_bench"})
 
 
 def _models() -> Answer:
     names = (CHAT_MODEL, f"bench-stream-{DEFAULT_EVENTS}", f"bench-paced-{DEFAULT_EVENTS}-50")
     rows = [{"id": n, "object": "model", "created": _CREATED, "owned_by": "bench"} for n in names]
-    return _whole(200, {"object": "list", "data": rows})
+    return whole(200, {"object": "list", "data": rows})
 
 
 def _refusal(status: int, message: str) -> Answer:
     kind = "invalid_request_error"
     error = {"message": message, "type": kind, "param": None, "code": None}
-    return _whole(status, {"error": error})
+    return whole(status, {"error": error})
 
 
-def _whole(status: int, content: object) -> Answer:
+def whole(status: int, content: object) -> Answer:
+    """A blocking answer: this content as JSON."""
     body = orjson.dumps(content)
     head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     return Answer((head % (status, b"OK" if status == 200 else b"Refused", len(body)) + body,))

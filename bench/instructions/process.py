@@ -14,10 +14,10 @@ from pathlib import Path
 
 import orjson
 
-from bench.contenders import PATH, ROOT, environment
 from bench.instructions import callgrind
 from bench.instructions.counted import arguments_for
-from bench.load import Target
+from bench.processes import PATH, ROOT, environment_of
+from bench.requests import Target
 from bench.servers import free_port
 from bench.upstream import HOST
 
@@ -131,7 +131,7 @@ async def _session(
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=ROOT,
-            env=environment(folder) | {"PYTHONHASHSEED": "0"},
+            env=environment_of(folder, {}) | {"PYTHONHASHSEED": "0"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=said,
             stderr=said,

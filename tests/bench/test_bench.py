@@ -1,24 +1,53 @@
 """The benchmark measures what it says: true counts, and no error ever counted as an answer."""
 
 import asyncio
+import base64
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import orjson
 import pytest
 
-from bench import contenders, load, report, upstream
+from bench import contenders, load, upstream
 from bench.check import WrongAnswer, check
-from bench.load import Outcome, Scenario, Target
-from bench.run import Sample, medians, ratios
+from bench.processes import PATH
+from bench.requests import Scenario, Target
+
+
+def _chunk(word: str, reason: str | None) -> bytes:
+    choice = {"index": 0, "delta": {"content": word}, "finish_reason": reason}
+    return b"data: " + orjson.dumps({"choices": [choice]}) + b"\n\n"
+
+
+def _chunks(count: int) -> list[bytes]:
+    """As the mock upstream's, one with nothing in it at each end."""
+    words = ["", *[upstream.WORD] * (count - 2)]
+    return [*(_chunk(word, None) for word in words), _chunk("", "stop")]
+
+
+async def _talking(streamed: bytes) -> asyncio.Server:
+    """A server whose blocking answers are the upstream's, and whose streams are these events."""
+    choice = {"message": {"content": upstream.WORD * upstream.ANSWER_WORDS}}
+    blocking = orjson.dumps({"choices": [choice | {"finish_reason": "stop"}]})
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        asked = orjson.loads(await reader.readexactly(length))
+        content = streamed + b"data: [DONE]\n\n" if asked.get("stream") else blocking
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(content) + content)
+        writer.close()
+
+    return await asyncio.start_server(serve, upstream.HOST, 0)
 
 
 @pytest.fixture
 async def direct() -> AsyncIterator[Target]:
     """The mock upstream itself."""
     async with await upstream.listen() as server:
-        yield Target(upstream.HOST, upstream.port_of(server), contenders.PATH)
+        yield Target(upstream.HOST, upstream.port_of(server), PATH)
 
 
 @pytest.fixture
@@ -48,6 +77,8 @@ async def test_the_bare_relay_passes_the_check_and_is_reaped(direct: Target) -> 
         await check(contender.target)
         assert contender.cpu_s() > 0
         assert contender.rss_mb() > 10
+        assert contender.peak_mb() >= contender.rss_mb()
+        assert 0 < contender.start_s < 30
 
     with pytest.raises(ProcessLookupError):
         os.kill(contender.pid, 0)
@@ -88,7 +119,7 @@ async def test_what_is_no_whole_answer_has_a_name(
 )
 async def test_a_broken_peer_gives_errors(answer: bytes, error: str) -> None:
     async with await _peer(answer) as server:
-        target = Target(upstream.HOST, upstream.port_of(server), contenders.PATH)
+        target = Target(upstream.HOST, upstream.port_of(server), PATH)
         outcome = await load.run(target, Scenario("", upstream.CHAT_MODEL, 1, requests=2))
 
     assert (outcome.answers, outcome.errors) == (0, {error: 2})
@@ -109,7 +140,7 @@ async def test_a_stream_in_pieces_of_one_byte_is_counted_the_same(
     answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + pieces
 
     async with await _peer(answer) as server:
-        target = Target(upstream.HOST, upstream.port_of(server), contenders.PATH)
+        target = Target(upstream.HOST, upstream.port_of(server), PATH)
         outcome = await load.run(target, Scenario("", "bench-stream-2", 1, events=2, requests=1))
 
     assert (outcome.answers, outcome.events, outcome.errors) == expected
@@ -128,7 +159,7 @@ async def test_events_that_come_late_are_told_by_how_much() -> None:
         writer.close()
 
     async with await asyncio.start_server(serve, upstream.HOST, 0) as server:
-        target = Target(upstream.HOST, upstream.port_of(server), contenders.PATH)
+        target = Target(upstream.HOST, upstream.port_of(server), PATH)
         scenario = Scenario("", "bench-paced-10-100", 1, events=10, requests=1, per_second=100)
         outcome = await load.run(target, scenario)
 
@@ -158,19 +189,58 @@ async def test_a_wrong_answer_is_never_timed(direct: Target) -> None:
         await check(Target(direct.host, direct.port, "/v1/nothing"))
 
 
-def test_a_ratio_is_the_median_of_what_ran_in_the_same_round() -> None:
-    counts = {"bare relay": (100, 1000, 400), "gateway": (50, 500, 300)}
-    samples = [
-        Sample(name, "blocking", number, Outcome(answers=answers, elapsed_s=1.0), 1.0, 50.0)
-        for name, rounds in counts.items()
-        for number, answers in enumerate(rounds)
-    ]
+@pytest.mark.parametrize(
+    ("streamed", "more"), [(b"", 0), (b'data: {"choices": [], "usage": {}}\n\n', 1)]
+)
+async def test_what_a_peer_adds_to_a_stream_is_counted_and_must_always_come(
+    streamed: bytes, more: int
+) -> None:
+    """A usage chunk that nobody asked for: of ours it is wrong, of a peer it is counted."""
+    async with await _talking(b"".join(_chunks(20)) + streamed) as server:
+        target = Target(upstream.HOST, upstream.port_of(server), PATH)
+        if more:
+            with pytest.raises(WrongAnswer, match="count of chunks is 21; expected 20"):
+                await check(target)
+        checked = await check(target, exact=False)
+        outcome = await load.run(checked, Scenario("", "bench-stream-20", 1, 20, requests=1))
+        spare = replace(checked, more_events=more + 1)
+        missing = await load.run(spare, Scenario("", "bench-stream-20", 1, 20, requests=1))
 
-    table = report.table(samples)
+    assert checked.more_events == more
+    assert (outcome.answers, outcome.events, outcome.errors) == (1, 20 + more, {})
+    assert missing.errors == {"wrong count of events": 1}
 
-    assert medians(samples)["blocking", "gateway"]["answers_per_s"] == 300
-    assert ratios(samples, "bare relay")["blocking", "gateway"]["answers_per_s"] == 0.5
-    assert "holds  blocking requests/s: 0.50 x the bare relay's; at least 0.4 x" in table
+
+@pytest.mark.parametrize(
+    "chunks",
+    [_chunks(19), [*_chunks(20)[:-1], _chunk(" lorem", None)], [b"data: {}\n\n"]],
+    ids=["a word short", "no finish reason", "no chunks"],
+)
+async def test_a_peer_that_says_something_else_is_wrong(chunks: list[bytes]) -> None:
+    async with await _talking(b"".join(chunks)) as server:
+        with pytest.raises(WrongAnswer):
+            await check(Target(upstream.HOST, upstream.port_of(server), PATH), exact=False)
+
+
+async def test_a_request_carries_the_targets_headers_model_names_and_picture() -> None:
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        seen.extend((head, await reader.readexactly(length)))
+        writer.close()
+
+    async with await asyncio.start_server(serve, upstream.HOST, 0) as server:
+        port = upstream.port_of(server)
+        target = Target(upstream.HOST, port, PATH, "k", (("x-to", "there"),), model_prefix="a-")
+        await load.run(target, Scenario("", "m", 1, requests=1, picture_bytes=1_000))
+
+    head, body = seen[0], orjson.loads(seen[1])
+    assert b"\r\nx-to: there\r\n" in head
+    assert body["model"] == "a-m"
+    picture = body["messages"][-1]["content"][1]["image_url"]["url"]
+    assert len(base64.b64decode(picture.removeprefix("data:image/png;base64,"))) == 1_000
 
 
 async def _peer(answer: bytes) -> asyncio.Server:

@@ -11,14 +11,14 @@ from dataclasses import replace
 import pytest
 
 from bench import upstream
-from bench.contenders import PATH
 from bench.instructions import callgrind
 from bench.instructions.bounds import BOUNDS, Bound
 from bench.instructions.lockstep import Lockstep, OutOfStep
 from bench.instructions.process import NotCounted, counted
 from bench.instructions.report import missed, table
 from bench.instructions.run import Counts, Figures, count
-from bench.load import Scenario, Target
+from bench.processes import PATH
+from bench.requests import Scenario, Target
 from bench.upstream import HOST
 from tests.peers.third_party import need
 
