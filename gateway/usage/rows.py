@@ -1,7 +1,7 @@
 """Usage records as database rows: checked, inserted, summed.
 
-Rows are inserted and sums added with `executemany`, not as model instances: booking shares the
-processor with the relay, and instances cost several times as much (docs/decisions/0005).
+Rows are inserted and sums added in bulk, not as model instances: booking shares the processor
+with the relay, and instances cost several times as much (docs/decisions/0005).
 """
 
 from collections import defaultdict
@@ -10,12 +10,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
-from django.db import connection
 from django.db.models import Model
 
 from gateway.models import UsageDay, UsageRecord
 from gateway.shapes import Json
-from gateway.usage import coarser, hours, sums
+from gateway.usage import bulk, coarser, hours, sums
 from gateway.usage.prices import MAX_COST_MICROS
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential
@@ -123,20 +122,13 @@ def insert(records: Iterable[Record]) -> int:
 
 
 def _insert_records(records: list[Record]) -> None:
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in _FIELDS)
-    marks = ", ".join(["%s"] * len(_FIELDS))
-    # Only names of our own columns; every value is a parameter.
-    sql = f"INSERT INTO {quote(UsageRecord._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608
-    moment = connection.ops.adapt_datetimefield_value
     rows = []
     for record in records:
-        record = {**record, "at": moment(record["at"])}
+        record = record.copy()
         for name in _JSON:
             record[name] = _json(record[name])
-        rows.append(list(record.values()))
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, rows)
+        rows.append([record[name] for name in _NAMES])
+    bulk.insert(UsageRecord, _NAMES, rows)
 
 
 def _json(value: Json) -> str:
@@ -194,15 +186,9 @@ def _add_to_spends(records: list[Record]) -> None:
 
 
 def _note_use(model: type[Model], column: str, records: list[Record]) -> None:
+    """Past the models: use is no change of the configuration, so no version is bumped."""
     latest: dict[int, datetime] = {}
     for record in records:
         if id := record[column]:
             latest[id] = max(record["at"], latest.get(id, record["at"]))
-    moment = connection.ops.adapt_datetimefield_value
-    # Past the models: use is no change of the configuration, so no version is bumped.
-    sql = (
-        f"UPDATE {connection.ops.quote_name(model._meta.db_table)} SET last_used_at = %s "  # noqa: S608
-        "WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)"
-    )
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, [(moment(at), id, moment(at)) for id, at in sorted(latest.items())])
+    bulk.raise_to(model, "last_used_at", sorted(latest.items()))

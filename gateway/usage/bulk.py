@@ -1,0 +1,111 @@
+"""Many rows in one go, as each database takes them at the least cost (docs/decisions/0014).
+
+PostgreSQL gets one statement with an array for each column: a statement for each row is read and
+planned anew every time, which takes it longer than the row itself. SQLite reads a statement once
+and runs it for each row.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import Field, Model
+
+Row = Sequence[Any]
+_NUMBERS = ("int", "big", "small", "double")
+
+
+def insert(model: type[Model], names: Sequence[str], rows: Collection[Row], then: str = "") -> None:
+    """Insert rows of these fields, in this order; `then`: what SQL says after the values."""
+    if not rows:
+        return
+    quote = connection.ops.quote_name
+    fields = _fields(model, tuple(names))
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    # Only names of our own tables and columns; every value is a parameter.
+    into = f"INSERT INTO {quote(model._meta.db_table)} ({columns})"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            sql = f"{into} SELECT * FROM unnest({_marks(fields)}) {then}"  # noqa: S608
+            cursor.execute(sql, _arrays(fields, rows))
+        else:
+            marks = ", ".join(["%s"] * len(fields))
+            sql = f"{into} VALUES ({marks}) {then}"
+            cursor.executemany(sql, [[_adapted(value) for value in row] for row in rows])
+
+
+def raise_to(model: type[Model], name: str, rows: Collection[tuple[int, datetime]]) -> None:
+    """Set a moment of the rows with these numbers, unless it is later already.
+
+    `rows`: by number, in one order everywhere, so that two processes never wait for each other's.
+    """
+    if not rows:
+        return
+    fields = _fields(model, ("id", name))
+    names = (model._meta.db_table, *(str(field.column) for field in fields))
+    table, id, column = map(connection.ops.quote_name, names)
+    older = f"({column} IS NULL OR {column} < "
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            sql = f"UPDATE {table} SET {column} = %s WHERE {id} = %s AND {older} %s)"  # noqa: S608
+            cursor.executemany(sql, [(_adapted(at), pk, _adapted(at)) for pk, at in rows])
+            return
+        # An update locks rows as its plan meets them; so they are locked before, in their order.
+        cursor.execute(
+            f"WITH new(id, at) AS (SELECT * FROM unnest({_marks(fields)})), "  # noqa: S608
+            f"held AS MATERIALIZED (SELECT {table}.{id} AS id, new.at FROM {table} "
+            f"JOIN new ON new.id = {table}.{id} WHERE {older} new.at) "
+            f"ORDER BY {table}.{id} FOR NO KEY UPDATE OF {table}) "
+            f"UPDATE {table} SET {column} = held.at FROM held WHERE {table}.{id} = held.id",
+            _arrays(fields, rows),
+        )
+
+
+@cache
+def _fields(model: type[Model], names: tuple[str, ...]) -> tuple["Field[Any, Any]", ...]:
+    return tuple(model._meta.get_field(name) for name in names)  # type: ignore[misc] # all columns
+
+
+def _marks(fields: Iterable["Field[Any, Any]"]) -> str:
+    return ", ".join(f"%s::{_type(field)}[]" for field in fields)
+
+
+@cache
+def _type(field: "Field[Any, Any]") -> str:
+    """Its type on PostgreSQL, without the length: to cast to that would cut silently."""
+    found = field.rel_db_type(connection) if field.primary_key else field.db_type(connection)
+    return (found or "").partition("(")[0]
+
+
+def _arrays(fields: Sequence["Field[Any, Any]"], rows: Collection[Row]) -> list[str]:
+    """The columns as PostgreSQL writes arrays."""
+    return [
+        _numbers(column) if _type(field).startswith(_NUMBERS) else _texts(column)
+        for field, column in zip(fields, zip(*rows, strict=True), strict=True)
+    ]
+
+
+def _numbers(column: Row) -> str:
+    if None in column:
+        return "{" + ",".join("NULL" if value is None else str(value) for value in column) + "}"
+    return "{" + ",".join(map(str, column)) + "}"
+
+
+def _texts(column: Row) -> str:
+    """Texts, moments, days, yes and no, JSON: each between quotes."""
+    quoted: dict[Any, str] = {None: "NULL"}  # most values come again and again
+    for value in set(column):
+        if value is not None:
+            quoted[value] = '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "{" + ",".join([quoted[value] for value in column]) + "}"
+
+
+def _adapted(value: Any) -> Any:
+    """Days and moments as the database's driver takes them."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, date):
+        return connection.ops.adapt_datefield_value(value)
+    return value
