@@ -6,12 +6,13 @@ and runs it for each row.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
+import orjson
 from django.db import connection
-from django.db.models import Field, Model
+from django.db.models import DateField, DateTimeField, Field, Model
 
 Row = Sequence[Any]
 _NUMBERS = ("int", "big", "small", "double")
@@ -33,7 +34,7 @@ def insert(model: type[Model], names: Sequence[str], rows: Collection[Row], then
         else:
             marks = ", ".join(["%s"] * len(fields))
             sql = f"{into} VALUES ({marks}) {then}"
-            cursor.executemany(sql, [[_adapted(value) for value in row] for row in rows])
+            cursor.executemany(sql, list(_adapted(fields, rows)))
 
 
 def raise_to(model: type[Model], name: str, rows: Collection[tuple[int, datetime]]) -> None:
@@ -50,7 +51,7 @@ def raise_to(model: type[Model], name: str, rows: Collection[tuple[int, datetime
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             sql = f"UPDATE {table} SET {column} = %s WHERE {id} = %s AND {older} %s)"  # noqa: S608
-            cursor.executemany(sql, [(_adapted(at), pk, _adapted(at)) for pk, at in rows])
+            cursor.executemany(sql, [(at, pk, at) for pk, at in _adapted(fields, rows)])
             return
         # An update locks rows as its plan meets them; so they are locked before, in their order.
         cursor.execute(
@@ -61,6 +62,24 @@ def raise_to(model: type[Model], name: str, rows: Collection[tuple[int, datetime
             f"UPDATE {table} SET {column} = held.at FROM held WHERE {table}.{id} = held.id",
             _arrays(fields, rows),
         )
+
+
+def known(model: type[Model], name: str, values: Collection[Any]) -> set[Any]:
+    """Which of these values (numbers or texts) a field has in some row; one parameter for all."""
+    if not values:
+        return set()
+    quote = connection.ops.quote_name
+    fields = _fields(model, (name,))
+    column, table = quote(str(fields[0].column)), quote(model._meta.db_table)
+    sql = f"SELECT {column} FROM {table} WHERE {column} "  # noqa: S608 # our own names
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            array = _arrays(fields, [(value,) for value in values])
+            cursor.execute(f"{sql} = ANY({_marks(fields)})", array)
+        else:
+            array = [orjson.dumps(list(values)).decode("utf-8")]
+            cursor.execute(f"{sql} IN (SELECT value FROM json_each(%s))", array)  # noqa: S608
+        return {row[0] for row in cursor.fetchall()}
 
 
 @cache
@@ -102,10 +121,14 @@ def _texts(column: Row) -> str:
     return "{" + ",".join([quoted[value] for value in column]) + "}"
 
 
-def _adapted(value: Any) -> Any:
-    """Days and moments as the database's driver takes them."""
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    if isinstance(value, date):
-        return connection.ops.adapt_datefield_value(value)
-    return value
+def _adapted(fields: "Sequence[Field[Any, Any]]", rows: Collection[Row]) -> Iterable[Row]:
+    """The rows with days and moments as the driver takes them; most come again and again."""
+    columns: list[Row] = list(zip(*rows, strict=True))
+    for place, field in enumerate(fields):
+        if isinstance(field, DateField):  # DateTimeField is one
+            moments = isinstance(field, DateTimeField)
+            ops = connection.ops
+            adapt = ops.adapt_datetimefield_value if moments else ops.adapt_datefield_value
+            adapted = {value: adapt(value) for value in set(columns[place])}
+            columns[place] = [adapted[value] for value in columns[place]]
+    return zip(*columns, strict=True)

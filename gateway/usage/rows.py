@@ -42,7 +42,7 @@ _TYPES = {
     "FloatField": float,
 }
 _JSON = [field.name for field in _FIELDS if field.get_internal_type() == "JSONField"]
-_COLUMNS: dict[str, tuple[type, int]] = {
+_COLUMNS: dict[str, tuple[Any, int]] = {
     field.name: (
         type(field.get_default())
         if field.name in _JSON
@@ -72,14 +72,20 @@ def checked(line: Json) -> Record:
     """
     if not isinstance(line, dict) or not line.keys() >= _REQUIRED or not line["request_id"]:
         raise NoRecord
+    fields: dict[str, Any] = line
     record = _DEFAULTS.copy()
-    for name, value in line.items():
+    for name, value in fields.items():
         if (column := _COLUMNS.get(name)) is not None:
+            kind, most = column
             # The usual case first: it is most of the work of booking.
-            if type(value) is column[0] is int and 0 <= value <= column[1]:
-                record[name] = value
-            else:
-                record[name] = _fit(name, value, *column)
+            fits = type(value) is kind and (
+                0 <= value <= most
+                if kind is int
+                else len(value) <= most and "\x00" not in value
+                if kind is str
+                else True
+            )
+            record[name] = value if fits else _fit(name, value, kind, most)
     try:
         record["at"] = datetime.fromtimestamp(line["at"] / 1e6, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
@@ -107,8 +113,7 @@ def _fit(name: str, value: Any, kind: type, most: int) -> Any:
 def insert(records: Iterable[Record]) -> int:
     """Insert what is not there yet, add it to all sums; how many. To be called in a transaction."""
     by_id = {record["request_id"]: record for record in records}
-    known = UsageRecord.objects.filter(request_id__in=list(by_id)).values_list("request_id")
-    for (request_id,) in known:
+    for request_id in bulk.known(UsageRecord, "request_id", list(by_id)):
         del by_id[request_id]
     new = list(by_id.values())
     if new:
@@ -173,9 +178,7 @@ def _add_to_spends(records: list[Record]) -> None:
             spends[id, LicenceSpend.DAY, day] += cost
             spends[id, LicenceSpend.MONTH, day.replace(day=1)] += cost
     # A licence may have been deleted since; its records stay, there is nobody left to charge.
-    there = set(
-        Licence.objects.filter(pk__in={key[0] for key in spends}).values_list("pk", flat=True)
-    )
+    there = bulk.known(Licence, "id", list({key[0] for key in spends}))
     sums.add(
         LicenceSpend,
         key=("licence", "window", "starts_on"),

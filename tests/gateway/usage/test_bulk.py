@@ -12,27 +12,25 @@ from licences.models import Licence
 from tests.gateway.usage.records import record
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+TEXTS = [
+    "plain",
+    'quotes " and \\ backslashes \\" \\\\',
+    "{braces}, commas, 'single'",
+    "NULL",
+    "null",
+    "",
+    " spaces around ",
+    "%s per cent %",
+    "lines\nand\ttabs\r",
+    "中文 é 🙂",
+    "$1 ; -- ",
+]
 KEY = ("day", "platform", "model")
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "plain",
-        'quotes " and \\ backslashes \\" \\\\',
-        "{braces}, commas, 'single'",
-        "NULL",
-        "null",
-        "",
-        " spaces around ",
-        "%s per cent %",
-        "lines\nand\ttabs\r",
-        "中文 é 🙂",
-        "$1 ; -- ",
-    ],
-)
+@pytest.mark.parametrize("text", TEXTS)
 def test_a_text_comes_back_as_it_was(text: str) -> None:
     lines = [record(error=text, prices={text or "x": 1}), record(error="other")]
 
@@ -71,10 +69,22 @@ def test_sums_are_made_and_added_to() -> None:
     assert list(found) == [("m0", 3, 3.0), ("m1", 2, 2.0)]
 
 
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_is_there_is_known(text: str) -> None:
+    line = record()
+    rows.insert([rows.checked({**line, "model": text})])
+    asked = [text, "not there"]
+
+    assert bulk.known(UsageRecord, "model", asked) == {text}
+    assert bulk.known(UsageRecord, "request_id", [line["request_id"]]) == {line["request_id"]}
+    assert bulk.known(Licence, "id", [1, 10**12]) == set()
+
+
 def test_no_rows_are_no_statement(django_assert_num_queries: pytest.FixtureRequest) -> None:
     with django_assert_num_queries(0):  # type: ignore[operator] # a context manager
         bulk.insert(UsageModelDay, KEY, [])
         bulk.raise_to(Licence, "last_used_at", [])
+        assert bulk.known(Licence, "id", []) == set()
 
 
 def test_a_moment_is_raised_and_never_lowered() -> None:
