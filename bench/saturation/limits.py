@@ -26,7 +26,7 @@ async def measure(settings: Mapping[str, str], seconds: float) -> dict[str, list
         for name, situation in SITUATIONS.items():
             wired += await _saturated(url, pid, name, situation, seconds)
         limited = [
-            await _limited(settings, url, pid, processes, callers, seconds)
+            await limited(settings, url, pid, processes=processes, callers=callers, seconds=seconds)
             for processes, callers in CALLERS
         ]
     return {"redis": wired, "limiter": limited}
@@ -60,10 +60,13 @@ async def _saturated(
     return found
 
 
-async def _limited(
-    settings: Mapping[str, str], url: str, pid: int, processes: int, callers: int, seconds: float
+async def limited(
+    settings: Mapping[str, str], url: str, pid: int, *, processes: int, callers: int, seconds: float
 ) -> dict[str, Any]:
-    """Through the limiter, which costs the callers' core more than Redis'."""
+    """Through the limiter, which costs the callers' core more than Redis'; `pid`: Redis' process.
+
+    Raises MachineFailed, TimeoutError.
+    """
     await counted.fill(url, **SITUATIONS["a busy licence"])
     command = ("bench.saturation.callers", url, str(callers), str(seconds))
     async with lined_up([command] * processes, dict(settings)) as started:
