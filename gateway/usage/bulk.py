@@ -6,7 +6,7 @@ and runs it for each row.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -37,30 +37,35 @@ def insert(model: type[Model], names: Sequence[str], rows: Collection[Row], then
             cursor.executemany(sql, list(_adapted(fields, rows)))
 
 
-def raise_to(model: type[Model], name: str, rows: Collection[tuple[int, datetime]]) -> None:
-    """Set a moment of the rows with these numbers, unless it is later already.
+def raise_to(
+    model: type[Model], name: str, rows: Collection[tuple[int, datetime]], within: timedelta
+) -> None:
+    """Set a moment of the rows with these numbers, unless it is as late already, or nearly so.
 
-    `rows`: by number, in one order everywhere, so that two processes never wait for each other's.
+    `rows`: by number, in one order everywhere, so that two processes never wait for each other's;
+    `within`: what is earlier by no more than that stays.
     """
     if not rows:
         return
     fields = _fields(model, ("id", name))
     names = (model._meta.db_table, *(str(field.column) for field in fields))
     table, id, column = map(connection.ops.quote_name, names)
-    older = f"({column} IS NULL OR {column} < "
+    older = f"({column} IS NULL OR {column} < "  # by more than `within`
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             sql = f"UPDATE {table} SET {column} = %s WHERE {id} = %s AND {older} %s)"  # noqa: S608
-            cursor.executemany(sql, [(at, pk, at) for pk, at in _adapted(fields, rows)])
+            ends = _adapted(fields, [(pk, at - within) for pk, at in rows])
+            both = zip(_adapted(fields, rows), ends, strict=True)
+            cursor.executemany(sql, [(at, pk, end) for (pk, at), (_pk, end) in both])
             return
         # An update locks rows as its plan meets them; so they are locked before, in their order.
         cursor.execute(
             f"WITH new(id, at) AS (SELECT * FROM unnest({_marks(fields)})), "  # noqa: S608
             f"held AS MATERIALIZED (SELECT {table}.{id} AS id, new.at FROM {table} "
-            f"JOIN new ON new.id = {table}.{id} WHERE {older} new.at) "
+            f"JOIN new ON new.id = {table}.{id} WHERE {older} new.at - make_interval(secs => %s)) "
             f"ORDER BY {table}.{id} FOR NO KEY UPDATE OF {table}) "
             f"UPDATE {table} SET {column} = held.at FROM held WHERE {table}.{id} = held.id",
-            _arrays(fields, rows),
+            [*_arrays(fields, rows), within.total_seconds()],
         )
 
 

@@ -6,7 +6,7 @@ with the relay, and instances cost several times as much (docs/decisions/0005).
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -58,6 +58,8 @@ _SUMS = (
     *("completion_tokens", "reasoning_tokens"),
     *("images", "seconds", "cost_micros", "latency_ms"),
 )
+LAST_USE_WITHIN = timedelta(minutes=1)
+"""A last use is noted this exactly: a busy licence's row is not written by every batch."""
 _KEPT_TOTAL_SINCE = date(1970, 1, 1)  # LicenceSpend's fixed day of the window "total"
 
 
@@ -194,4 +196,4 @@ def _note_use(model: type[Model], column: str, records: list[Record]) -> None:
     for record in records:
         if id := record[column]:
             latest[id] = max(record["at"], latest.get(id, record["at"]))
-    bulk.raise_to(model, "last_used_at", sorted(latest.items()))
+    bulk.raise_to(model, "last_used_at", sorted(latest.items()), LAST_USE_WITHIN)

@@ -83,16 +83,20 @@ def test_what_is_there_is_known(text: str) -> None:
 def test_no_rows_are_no_statement(django_assert_num_queries: pytest.FixtureRequest) -> None:
     with django_assert_num_queries(0):  # type: ignore[operator] # a context manager
         bulk.insert(UsageModelDay, KEY, [])
-        bulk.raise_to(Licence, "last_used_at", [])
+        bulk.raise_to(Licence, "last_used_at", [], timedelta(0))
         assert bulk.known(Licence, "id", []) == set()
 
 
-def test_a_moment_is_raised_and_never_lowered() -> None:
-    licences = [issue(name=name)[0] for name in ("never", "before", "later")]
-    for licence, at in zip(licences[1:], (NOW - timedelta(1), NOW + timedelta(1)), strict=True):
+@pytest.mark.parametrize("within", [timedelta(0), timedelta(minutes=1)])
+def test_a_moment_is_raised_and_never_lowered(within: timedelta) -> None:
+    second = timedelta(seconds=1)
+    before = [None, NOW - within - second, NOW - within, NOW, NOW + second]
+    licences = [issue(name=f"licence {number}")[0] for number in range(len(before))]
+    for licence, at in zip(licences, before, strict=True):
         Licence.objects.filter(pk=licence.pk).update(last_used_at=at)
+    rows = [*((licence.pk, NOW) for licence in licences), (10**6, NOW)]
 
-    bulk.raise_to(Licence, "last_used_at", [*((one.pk, NOW) for one in licences), (10**6, NOW)])
+    bulk.raise_to(Licence, "last_used_at", rows, within)
 
     found = Licence.objects.order_by("pk").values_list("last_used_at", flat=True)
-    assert list(found) == [NOW, NOW, NOW + timedelta(1)]
+    assert list(found) == [NOW, NOW, NOW - within, NOW, NOW + second]
