@@ -61,6 +61,8 @@ class Booked:
             "server_us_per_record": server_us,
             "server_share": self.server_cpu_s / self.seconds,
             "one_server_core_per_s": 1e6 / server_us if server_us else None,
+            "waits_for_rows": self.waits.get("Lock:transactionid", 0.0),
+            "waits_for_disk": sum(v for name, v in self.waits.items() if name.startswith("IO:")),
             **self.sizes,
             "waits": self.waits,
         }

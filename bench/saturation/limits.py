@@ -25,11 +25,11 @@ async def measure(settings: Mapping[str, str], seconds: float) -> dict[str, list
         wired = []
         for name, situation in SITUATIONS.items():
             wired += await _saturated(url, pid, name, situation, seconds)
-        limited = [
+        through = [
             await limited(settings, url, pid, processes=processes, callers=callers, seconds=seconds)
             for processes, callers in CALLERS
         ]
-    return {"redis": wired, "limiter": limited}
+    return {"redis": wired, "limiter": through}
 
 
 async def _saturated(

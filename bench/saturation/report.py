@@ -27,8 +27,11 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write(found: Mapping[str, Any]) -> Path:
-    """Put everything and the surroundings into bench/results/saturation.json."""
+    """Put what was found, and the surroundings, into bench/results/saturation.json."""
+    # A run of some parts leaves what others have found.
+    before = orjson.loads(LATEST.read_bytes()) if LATEST.exists() else {}
     content = {
+        **before,
         "when": datetime.now(UTC),
         "python": platform.python_version(),
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
