@@ -77,8 +77,13 @@ class Postgres:
         for pid in self._pids():
             os.kill(pid, signal.SIGCONT)
 
+    @property
+    def pid(self) -> int:
+        """Its first process, whose children the others are."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+
     def _pids(self) -> list[int]:
-        first = int((self.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        first = self.pid
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         return [first, *map(int, children)]
 

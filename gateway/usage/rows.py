@@ -1,21 +1,20 @@
 """Usage records as database rows: checked, inserted, summed.
 
-Rows are inserted and sums added with `executemany`, not as model instances: booking shares the
-processor with the relay, and instances cost several times as much (docs/decisions/0005).
+Rows are inserted and sums added in bulk, not as model instances: booking shares the processor
+with the relay, and instances cost several times as much (docs/decisions/0005).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db import connection
 from django.db.models import Model
 
 from gateway.models import UsageDay, UsageRecord
 from gateway.shapes import Json
-from gateway.usage import coarser, hours, sums
+from gateway.usage import bulk, coarser, hours, sums
 from gateway.usage.prices import MAX_COST_MICROS
 from licences.models import Licence, LicenceSpend
 from platforms.models import Credential
@@ -43,7 +42,7 @@ _TYPES = {
     "FloatField": float,
 }
 _JSON = [field.name for field in _FIELDS if field.get_internal_type() == "JSONField"]
-_COLUMNS: dict[str, tuple[type, int]] = {
+_COLUMNS: dict[str, tuple[Any, int]] = {
     field.name: (
         type(field.get_default())
         if field.name in _JSON
@@ -59,6 +58,8 @@ _SUMS = (
     *("completion_tokens", "reasoning_tokens"),
     *("images", "seconds", "cost_micros", "latency_ms"),
 )
+LAST_USE_WITHIN = timedelta(minutes=1)
+"""A last use is noted this exactly: a busy licence's row is not written by every batch."""
 _KEPT_TOTAL_SINCE = date(1970, 1, 1)  # LicenceSpend's fixed day of the window "total"
 
 
@@ -73,14 +74,20 @@ def checked(line: Json) -> Record:
     """
     if not isinstance(line, dict) or not line.keys() >= _REQUIRED or not line["request_id"]:
         raise NoRecord
+    fields: dict[str, Any] = line
     record = _DEFAULTS.copy()
-    for name, value in line.items():
+    for name, value in fields.items():
         if (column := _COLUMNS.get(name)) is not None:
+            kind, most = column
             # The usual case first: it is most of the work of booking.
-            if type(value) is column[0] is int and 0 <= value <= column[1]:
-                record[name] = value
-            else:
-                record[name] = _fit(name, value, *column)
+            fits = type(value) is kind and (
+                0 <= value <= most
+                if kind is int
+                else len(value) <= most and "\x00" not in value
+                if kind is str
+                else True
+            )
+            record[name] = value if fits else _fit(name, value, kind, most)
     try:
         record["at"] = datetime.fromtimestamp(line["at"] / 1e6, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
@@ -108,8 +115,7 @@ def _fit(name: str, value: Any, kind: type, most: int) -> Any:
 def insert(records: Iterable[Record]) -> int:
     """Insert what is not there yet, add it to all sums; how many. To be called in a transaction."""
     by_id = {record["request_id"]: record for record in records}
-    known = UsageRecord.objects.filter(request_id__in=list(by_id)).values_list("request_id")
-    for (request_id,) in known:
+    for request_id in bulk.known(UsageRecord, "request_id", list(by_id)):
         del by_id[request_id]
     new = list(by_id.values())
     if new:
@@ -123,20 +129,13 @@ def insert(records: Iterable[Record]) -> int:
 
 
 def _insert_records(records: list[Record]) -> None:
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in _FIELDS)
-    marks = ", ".join(["%s"] * len(_FIELDS))
-    # Only names of our own columns; every value is a parameter.
-    sql = f"INSERT INTO {quote(UsageRecord._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608
-    moment = connection.ops.adapt_datetimefield_value
     rows = []
     for record in records:
-        record = {**record, "at": moment(record["at"])}
+        record = record.copy()
         for name in _JSON:
             record[name] = _json(record[name])
-        rows.append(list(record.values()))
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, rows)
+        rows.append([record[name] for name in _NAMES])
+    bulk.insert(UsageRecord, _NAMES, rows)
 
 
 def _json(value: Json) -> str:
@@ -181,9 +180,7 @@ def _add_to_spends(records: list[Record]) -> None:
             spends[id, LicenceSpend.DAY, day] += cost
             spends[id, LicenceSpend.MONTH, day.replace(day=1)] += cost
     # A licence may have been deleted since; its records stay, there is nobody left to charge.
-    there = set(
-        Licence.objects.filter(pk__in={key[0] for key in spends}).values_list("pk", flat=True)
-    )
+    there = bulk.known(Licence, "id", list({key[0] for key in spends}))
     sums.add(
         LicenceSpend,
         key=("licence", "window", "starts_on"),
@@ -194,15 +191,9 @@ def _add_to_spends(records: list[Record]) -> None:
 
 
 def _note_use(model: type[Model], column: str, records: list[Record]) -> None:
+    """Past the models: use is no change of the configuration, so no version is bumped."""
     latest: dict[int, datetime] = {}
     for record in records:
         if id := record[column]:
             latest[id] = max(record["at"], latest.get(id, record["at"]))
-    moment = connection.ops.adapt_datetimefield_value
-    # Past the models: use is no change of the configuration, so no version is bumped.
-    sql = (
-        f"UPDATE {connection.ops.quote_name(model._meta.db_table)} SET last_used_at = %s "  # noqa: S608
-        "WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)"
-    )
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, [(moment(at), id, moment(at)) for id, at in sorted(latest.items())])
+    bulk.raise_to(model, "last_used_at", sorted(latest.items()), LAST_USE_WITHIN)

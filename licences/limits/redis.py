@@ -3,6 +3,7 @@
 Redis' own clock is everybody's. All keys carry one hash tag, so that they may live in a cluster.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from functools import cache
@@ -46,6 +47,9 @@ class RedisCounters:
             socket_connect_timeout=TIMEOUT_S,
         )
         self._client = redis.Redis.from_pool(pool)
+        # The pool gives a connection to whoever asks in the right moment; under load some would
+        # wait for theirs until the counters pass for unreachable. This is first come, first served.
+        self._turns = asyncio.Semaphore(CONNECTIONS)
         self._errors = (redis.RedisError, OSError, TimeoutError)
         self._clock = clock
         self._admit = self._client.register_script((_FOLDER / "admit.lua").read_text("utf-8"))
@@ -109,7 +113,12 @@ class RedisCounters:
     async def _run(self, script: Any, buckets: Sequence[Bucket], args: Sequence[Any]) -> Any:
         keys = [f"tokens:{{limits}}:{name}:{b.key}" for b in buckets for name in _NAMES]
         try:
-            return await script(keys=keys, args=args)
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._turns.acquire()
+            try:
+                return await script(keys=keys, args=args)
+            finally:
+                self._turns.release()
         except self._errors as error:
             raise CountersDown(str(error) or type(error).__name__) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 
+import licences.limits.redis as redis_counters
 from licences.limits.counters import Counters
 from licences.limits.memory import MemoryCounters
 from licences.limits.redis import RedisCounters
@@ -275,6 +276,28 @@ async def test_redis_restarted_takes_up_what_is_still_under_way(redis_url: str) 
         assert refused(await counters.admit(ask(limited, "b", cost_micros=1)))[0] == "reserved"
     finally:
         await counters.aclose()
+
+
+async def test_those_who_wait_for_a_connection_get_it_in_turn(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_counters, "CONNECTIONS", 1)
+    counters, turns = RedisCounters(redis_url), list[int]()
+
+    async def call_again_and_again(number: int) -> None:
+        for _ in range(20):
+            await counters.usage(bucket(), DAY)
+            turns.append(number)
+
+    try:
+        await counters.usage(bucket(), DAY)  # connected, scripts known
+        async with asyncio.TaskGroup() as group:
+            for number in range(4):
+                group.create_task(call_again_and_again(number))
+    finally:
+        await counters.aclose()
+
+    assert all(set(turns[n : n + 4]) == {0, 1, 2, 3} for n in range(0, len(turns), 4))
 
 
 _STEPS = st.lists(
