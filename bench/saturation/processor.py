@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.contenders import TICKS_PER_S, cores, pin
+from bench.processes import TICKS_PER_S, cores, pin
 
 
 @dataclass(slots=True)

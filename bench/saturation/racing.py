@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from bench.chaos.machines import MachineFailed
-from bench.contenders import ROOT
+from bench.processes import ROOT
 
 READY = b"ready\n"
 """What each says when it is."""
