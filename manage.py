@@ -5,7 +5,10 @@ import gc
 import os
 import sys
 
+import django
 from django.core.management import execute_from_command_line
+
+from tokens_site.sparing import sparing
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tokens_site.settings")
@@ -13,4 +16,6 @@ if __name__ == "__main__":
         # Nothing that a start makes is garbage, and looking for some takes a tenth of it. Switched
         # on when the server answers (tokens_site.asgi).
         gc.disable()
+        with sparing():
+            django.setup()
     execute_from_command_line(sys.argv)

@@ -184,6 +184,7 @@ def environment_of(folder: Path, over: Mapping[str, str | None]) -> dict[str, st
     """The caller's, but for what would let a benchmark touch the caller's own data."""
     own: dict[str, str | None]
     own = {name: value for name, value in os.environ.items() if not name.startswith("TOKENS_")}
+    own["PYTHONDONTWRITEBYTECODE"] = None  # or every start would compile all anew
     own["TOKENS_DATA_DIR"] = str(folder)
     own["DATABASE_URL"] = f"sqlite:///{folder}/tokens.sqlite3"
     own["REDIS_URL"] = ""

@@ -1,12 +1,16 @@
 """Loaded by pytest before Django: the tests' own data folder, so that a run never touches yours."""
 
 import os
+import sys
 import tempfile
 
 import pytest
 from hypothesis import settings
 
 _folder = tempfile.TemporaryDirectory(prefix="tokens-tests-")  # removed when pytest ends
+# Else each server that a test starts would compile all of Tokens anew, which takes half a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 for name in [name for name in os.environ if name.startswith("TOKENS_") and "_TEST_" not in name]:
     del os.environ[name]
 os.environ["TOKENS_DATA_DIR"] = _folder.name
