@@ -16,7 +16,7 @@ from bench.instructions.bounds import BOUNDS, Bound
 from bench.instructions.lockstep import Lockstep, OutOfStep
 from bench.instructions.process import NotCounted, counted
 from bench.instructions.report import missed, table
-from bench.instructions.run import Counts, Figures, count
+from bench.instructions.run import Figures, count
 from bench.processes import PATH
 from bench.requests import Scenario, Target
 from bench.upstream import HOST
@@ -31,24 +31,16 @@ def at(share: float) -> Figures:
     return Figures(**{bound.figure: 1000 * bound.most * share for bound in BOUNDS})
 
 
-@pytest.fixture(scope="module")
-def counts() -> Counts:
-    """One run for all tests that count: the gateway as it is, and slower on purpose."""
+@pytest.mark.timeout(300)
+async def test_a_call_costs_no_more_than_it_may_and_a_slower_gateway_is_caught() -> None:
+    """Both in one test, so that one run does: it takes most of a minute."""
     need("valgrind")
     if not callgrind.is_known_machine():
         pytest.skip("the count knows x86-64 only")
-    return asyncio.run(count(BURDEN))
 
+    counts = await count(BURDEN)
 
-@pytest.mark.xdist_group("instructions")
-@pytest.mark.timeout(300)
-def test_a_call_costs_no_more_instructions_than_it_may(counts: Counts) -> None:
     assert missed(counts.bare, counts.gateway) == [], table(counts.bare, counts.gateway)
-
-
-@pytest.mark.xdist_group("instructions")
-@pytest.mark.timeout(300)
-def test_a_gateway_that_parses_every_piece_twice_more_is_caught(counts: Counts) -> None:
     assert counts.burdened is not None
     assert "streamed event" in missed(counts.bare, counts.burdened)
     assert counts.burdened.call > counts.gateway.call
