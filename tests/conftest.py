@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         # xdist 3.8 writes a test's group where pytest 9.2 does not look for it any more.
         if grouped := getattr(item, "_nodeid", None):
-            item._id = coerce_node_id(grouped)  # type: ignore[attr-defined] # private
+            item._id = coerce_node_id(grouped)
     if not config.getoption("--database-only"):
         return
     chosen = [item for item in items if _uses_database(item)]
