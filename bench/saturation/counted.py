@@ -1,5 +1,6 @@
 """What Redis counts in a run: licences with every limit, as busy or as quiet as one says."""
 
+import asyncio
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -65,8 +66,10 @@ async def fill(url: str, *, all_kinds: bool, seconds: int, under_way: int) -> fl
         for licence in range(LICENCES):
             buckets = buckets_of(licence, all_kinds=all_kinds)
             await counters.seed(buckets[0], Spent(0, 0, 0, day))
-            for number in range(under_way):
-                await counters.admit(ask(f"{licence:016x}{number:016x}", buckets))
+            async with asyncio.TaskGroup() as group:
+                for number in range(under_way):
+                    one = ask(f"{licence:016x}{number:016x}", buckets)
+                    group.create_task(counters.admit(one))
             async with client.pipeline(transaction=False) as pipeline:
                 for bucket in buckets if seconds else ():
                     slots: dict[str | bytes | bytearray | memoryview[int] | int | float, Any] = {

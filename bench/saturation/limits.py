@@ -1,6 +1,7 @@
 """Limits: how many calls a second Redis can admit and settle, and what one costs it."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from bench import servers
@@ -13,6 +14,8 @@ SITUATIONS: Mapping[str, dict[str, Any]] = {
     "licence, model and platform, busy": {"all_kinds": True, "seconds": 60, "under_way": 10},
 }
 """Called in so many of the last 60 seconds, with so many calls under way."""
+ROUNDS = 3
+"""The best of them counts: other work on the machine only ever adds."""
 CALLERS = ((1, 1), (1, 16), (1, 64), (2, 32), (4, 16))
 """Processes, and callers in each."""
 
@@ -41,8 +44,12 @@ async def _saturated(
     for load, share in (("all it can", None), ("half of that", 0.5)):
         bytes_each = await counted.fill(url, **situation)
         per_s = share and found[0]["calls_per_s"] * share
-        with processor.watched(pid) as spell:
-            heard = await wire.run(url, said, seconds, per_s)
+        tried = []
+        for _round in range(ROUNDS):
+            with processor.watched(pid) as spell:
+                heard = await wire.run(url, said, seconds / ROUNDS, per_s)
+            tried.append((spell.cpu_s / heard.calls, spell, heard))
+        _least, spell, heard = min(tried, key=itemgetter(0))
         waits = sorted(heard.waits_s)
         found.append(
             {
