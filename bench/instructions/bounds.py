@@ -20,9 +20,9 @@ class Bound:
 
 
 BOUNDS = (
-    Bound("blocking call", "call", over="call", measured=1.64, most=1.95),
-    Bound("stream, without its events", "stream", over="stream", measured=1.66, most=2.0),
-    Bound("streamed event", "event", over="event", measured=1.72, most=2.05),
+    Bound("blocking call", "call", over="call", measured=1.39, most=1.65),
+    Bound("stream, without its events", "stream", over="stream", measured=1.52, most=1.8),
+    Bound("streamed event", "event", over="event", measured=1.22, most=1.5),
     # The bare relay books nothing: beside one of its calls.
-    Bound("booked record", "record", over="call", measured=1.08, most=1.3),
+    Bound("booked record", "record", over="call", measured=0.73, most=0.9),
 )
