@@ -1,11 +1,8 @@
 """A gateway that is slower on purpose, to show that the guard sees it."""
 
-from collections.abc import MutableMapping
-from typing import Any
-
 import orjson
 
-from gateway.client import Application, Scope, Send
+from gateway.client import LINE, Application, Line, RawHeaders, Scope, Send
 from gateway.watch import Receive
 
 
@@ -13,14 +10,39 @@ def burdened(application: Application, times: int) -> Application:
     """The same, but every piece of an answer is parsed and encoded so many times more."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        async def slow(message: MutableMapping[str, Any]) -> None:
-            body: bytes = message.get("body", b"")
-            piece = body.removeprefix(b"data: ")
-            if piece.startswith(b"{"):
-                for _ in range(times):
-                    orjson.dumps(orjson.loads(piece.partition(b"\n")[0]))
-            await send(message)
-
-        await application(scope, receive, slow)
+        if LINE in scope:
+            scope[LINE] = _Burdened(scope[LINE], times)
+        await application(scope, receive, send)
 
     return call
+
+
+class _Burdened:
+    """A line to a client that takes longer over each piece."""
+
+    def __init__(self, line: Line, times: int) -> None:
+        self._times = times
+        self._line = line
+        self.on_gone = line.on_gone
+        self.start = line.start
+
+    @property
+    def is_open(self) -> bool:
+        """As the line's own, like all the rest."""
+        return self._line.is_open
+
+    def answer(self, headers: RawHeaders, body: bytes) -> None:
+        self._line.answer(headers, self._slowly(body))
+
+    def write(self, data: bytes) -> None:
+        self._line.write(self._slowly(data))
+
+    def end(self, data: bytes) -> None:
+        self._line.end(self._slowly(data))
+
+    def _slowly(self, piece: bytes) -> bytes:
+        json = piece.removeprefix(b"data: ")
+        if json.startswith(b"{"):
+            for _ in range(self._times):
+                orjson.dumps(orjson.loads(json.partition(b"\n")[0]))
+        return piece
