@@ -16,6 +16,7 @@ if __name__ == "__main__":
         # Nothing that a start makes is garbage, and looking for some takes a tenth of it. Switched
         # on when the server answers (tokens_site.asgi).
         gc.disable()
-        with sparing():
-            django.setup()
+        if not any(word.startswith(("--settings", "--pythonpath")) for word in sys.argv):
+            with sparing():
+                django.setup()
     execute_from_command_line(sys.argv)

@@ -18,7 +18,7 @@ ROUNDS = 3
 
 
 def main() -> int:
-    """0: all of ours answered; 1: something did not, or was not measured; 130: stopped."""
+    """0: all of ours answered, whatever the verdicts; 1: something did not; 130: stopped."""
     arguments = _parser().parse_args()
     try:
         return uvloop.run(_main(arguments))
@@ -43,7 +43,7 @@ async def _main(arguments: argparse.Namespace) -> int:
     say("")
     sys.stdout.write(report.text(found))
     is_whole = not arguments.quick and not arguments.contender
-    is_whole = is_whole and (rounds, seconds) == (ROUNDS, SECONDS)
+    is_whole = is_whole and (rounds, seconds) == (ROUNDS, SECONDS) and found.is_whole
     for path in report.write(found, is_whole=is_whole):
         sys.stdout.write(f"written: {path.relative_to(report.HERE.parent)}\n")
     ours = [sample for sample in found.samples if sample.contender in OURS]

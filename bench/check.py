@@ -5,7 +5,7 @@ from dataclasses import replace
 import aiohttp
 import orjson
 
-from bench.requests import Scenario, Target, body
+from bench.asking import Scenario, Target, body
 from bench.upstream import ANSWER_WORDS, CHAT_MODEL, WORD
 
 TIMEOUT_S = 30.0  # peers take their time for the first one

@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from bench import preparing
+from bench.asking import Target
 from bench.preparing import LIMITED, PLATFORM
 from bench.processes import (
     CHAT,
@@ -19,7 +20,6 @@ from bench.processes import (
     output,
     running,
 )
-from bench.requests import Target
 from bench.scenarios import ANTHROPIC, BARE, GATEWAY, GEMINI, TWO_WORKERS, UNLIMITED
 from bench.servers import NotInstalled, running_redis
 from bench.upstream import HOST

@@ -22,10 +22,10 @@ import aiohttp
 import orjson
 
 from bench import servers, upstream
+from bench.asking import Scenario, Target, body
 from bench.chaos.machines import Machine, MachineFailed, command, environment, running
 from bench.check import WrongAnswer
 from bench.processes import Contender
-from bench.requests import Scenario, Target, body
 from platforms.pool import Pool
 from platforms.routes import FREE, CredentialSpec, PlatformSpec, Route, Timeouts
 

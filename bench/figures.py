@@ -43,11 +43,3 @@ def ratio(
     pairs = beside(samples, scenario, contender, base, figure)
     found = [own / other for own, other in pairs if other]
     return statistics.median(found) if found else None
-
-
-def difference(
-    samples: Sequence[Sample], scenario: str, contender: str, base: str, figure: str
-) -> float | None:
-    """The figure less that of `base` in the same round, the median of the rounds."""
-    found = [own - other for own, other in beside(samples, scenario, contender, base, figure)]
-    return statistics.median(found) if found else None

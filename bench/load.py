@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 from typing_extensions import override
 
-from bench.requests import Scenario, Target, request
+from bench.asking import Scenario, Target, request
 
 _DONE = b"data: [DONE]"
 _LOOK_S = 0.25  # between two looks at a stream that is not in the sample
@@ -31,7 +31,8 @@ class Outcome:
     waits_s: list[float] = field(default_factory=list, repr=False)
     """Per answer: request to whole answer, or to a stream's first event."""
     lags_s: list[float] = field(default_factory=list, repr=False)
-    """Per event of whole paced streams: how much later it came than the first one promised."""
+    """Per event of whole paced streams: how much later it came than it would have if all had been
+    as quick as the quickest of its stream."""
     errors: Counter[str] = field(default_factory=Counter)
     busy: float = 0.0
     """Share of the elapsed time that this process worked; near 1 the load itself is the limit."""
@@ -143,8 +144,7 @@ class _Caller(asyncio.Protocol):
         self._events = 0
         self._asked_s = 0.0
         self._wait_s = 0.0
-        self._first_s = 0.0
-        self._lags_s: list[float] = []
+        self._came_s: list[float] = []  # each event of a stream of the sample
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -184,15 +184,12 @@ class _Caller(asyncio.Protocol):
         if not self._crew.events:
             self._tail += body
             return
-        if not self._wait_s:
-            self._first_s = time.perf_counter()
-            self._wait_s = self._first_s - self._asked_s
         # Four bytes before the piece: a field name may be cut, but is never counted twice.
         came = (self._tail[-4:] + body).count(b"data:")
-        if self._is_sampled and (interval_s := self._crew.interval_s):
-            # The oldest of the piece, which has waited the longest.
-            due_s = self._first_s + self._events * interval_s
-            self._lags_s += [max(0.0, time.perf_counter() - due_s)] * came
+        if came and not self._wait_s:
+            self._wait_s = time.perf_counter() - self._asked_s
+        if self._is_sampled and self._crew.interval_s:
+            self._came_s += [time.perf_counter()] * came
         self._events += came
         self._tail = (self._tail + body)[-_TAIL:]
 
@@ -215,7 +212,7 @@ class _Caller(asyncio.Protocol):
         self._tail = b""
         self._events = 0
         self._wait_s = 0.0
-        self._lags_s = []
+        self._came_s = []
         self._asked_s = time.perf_counter()
         self._transport.write(self._crew.request)
 
@@ -235,5 +232,12 @@ class _Caller(asyncio.Protocol):
             return
         self._is_waiting = False
         if error is None:
-            self._crew.outcome.lags_s += self._lags_s
+            self._crew.outcome.lags_s += _lags(self._came_s, self._crew.interval_s)
         self._crew.count(error, self._wait_s, self._crew.events)
+
+
+def _lags(came_s: list[float], interval_s: float) -> list[float]:
+    """How much later each event came than the quickest of its stream promised."""
+    promised = [at - number * interval_s for number, at in enumerate(came_s)]
+    best = min(promised, default=0.0)
+    return [at - best for at in promised]

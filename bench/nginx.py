@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from bench.asking import Target
 from bench.processes import PATH, Contender, ContenderFailed, free_port, running
-from bench.requests import Target
 from bench.scenarios import NGINX
 from bench.upstream import HOST
 

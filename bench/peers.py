@@ -15,8 +15,8 @@ from pathlib import Path
 
 import orjson
 
+from bench.asking import Target
 from bench.processes import CHAT, PATH, Contender, ContenderFailed, free_port, output, running
-from bench.requests import Target
 from bench.scenarios import ANTHROPIC, GEMINI, LITELLM, MODELS, PORTKEY
 from bench.upstream import HOST
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from bench.asking import Scenario, Target
 from bench.check import WrongAnswer, ask
-from bench.requests import Scenario, Target
 from bench.upstream import CHAT_MODEL, HOST
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import contenders, nginx, peers, upstream
+from bench.asking import Scenario, Target
 from bench.check import WrongAnswer, check
 from bench.load import Outcome, run
 from bench.machine import OtherWork
-from bench.processes import PATH, Contender, ContenderFailed, cores, pin
-from bench.requests import Scenario, Target
+from bench.processes import PATH, ROOT, Contender, ContenderFailed, cores, pin
 from bench.scenarios import (
     BARE,
     DIRECT,
@@ -40,7 +41,8 @@ STARTERS: Mapping[str, Starter] = {
     PORTKEY: peers.portkey,
     LITELLM: peers.litellm,
 }
-BOUND_S = 560.0  # no scenario starts after it: a run takes ten minutes at most
+BOUND_S = 540.0  # no scenario starts after it: a run takes about ten minutes at most
+LEFT_OUT = "left out, or the run would take too long"
 _HOST = re.compile(r"(?P<scheme>\w+://)(?!127\.0\.0\.1)[^\s/]+")
 MEMORY_STEPS = 10
 MEMORY_STREAM_EVENTS = 20
@@ -94,6 +96,11 @@ class Found:
     others: float = 0.0
     """Share of the machine's cores that other work took meanwhile; small, or the run is noisy."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Nothing was left out for want of time, and every peer had its turns."""
+        return LEFT_OUT not in self.failed.values() and not self.failed.keys() & set(PEERS)
+
 
 async def compare(
     main: Sequence[Part],
@@ -120,7 +127,7 @@ async def compare(
         for part, number in plan:
             title = f"{part.scenario.name}, round {number + 1}"
             if time.monotonic() - began_s > BOUND_S:
-                stage.found.failed[title] = "left out, or the run would take too long"
+                stage.found.failed[title] = LEFT_OUT
                 continue
             say(f"{time.monotonic() - began_s:4.0f} s  {title}")
             await _turns(stage, part, names, number)
@@ -182,8 +189,10 @@ class Stage:
 
 
 def public(words: object) -> str:
-    """Words for a report that others read: no home folder, no hosts but the loopback's."""
-    text = str(words).replace(str(Path.home()), "~")
+    """Words for a report that others read: no folders of this machine, no hosts but loopback's."""
+    text = str(words)
+    for folder in (ROOT, sys.prefix, Path.home(), tempfile.gettempdir()):
+        text = text.replace(str(folder), "…")
     return _HOST.sub(r"\g<scheme>…", text)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bench import upstream
+from bench.asking import Scenario
 from bench.check import STREAM_MODEL as CHECK_MODEL
 from bench.processes import CHAT
-from bench.requests import Scenario
 
 DIRECT = "direct"  # load and upstream without anybody between them
 NGINX, BARE, GATEWAY, TWO_WORKERS = "nginx", "bare relay", "gateway", "gateway, 2 workers"

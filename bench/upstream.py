@@ -253,7 +253,9 @@ class _Connection(asyncio.Protocol):
         if interval_s := self._answer.interval_s:
             # The phase of this stream: streams that start together must not beat together.
             self._due_s += next(self._numbers) * _GOLDEN % 1 * interval_s
-        self.write_next()
+            self._wheel.add(self, self._due_s)
+        else:
+            self.write_next()
 
     def write_next(self) -> None:
         """Write one piece and arrange for the next, in its own turn of the loop."""

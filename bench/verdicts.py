@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.figures import difference, medians, ratio
+from bench.figures import beside, medians
 from bench.run import Found
 from bench.scenarios import (
     BARE,
@@ -72,6 +72,8 @@ class Verdict:
     """None: it could not be measured in this run."""
     alone: float | None = None
     """The same figure of load and upstream alone: what misses the bound there says little here."""
+    rounds: tuple[float, ...] = ()
+    """What each round has found; the value is their median, of errors their sum."""
 
     @property
     def holds(self) -> bool:
@@ -108,7 +110,13 @@ def judge(found: Found, bounds: Sequence[Bound] = BOUNDS) -> list[Verdict]:
         row = figures.get((bound.scenario, DIRECT))
         return row[bound.figure] if row and bound.how == "itself" else None
 
-    return [Verdict(bound, _value(found, bound), alone(bound)) for bound in bounds]
+    verdicts = []
+    for bound in bounds:
+        rounds = _rounds(found, bound)
+        taken = sum if bound.figure == "errors" else statistics.median
+        value = taken(rounds) if rounds else None
+        verdicts.append(Verdict(bound, value, alone(bound), tuple(rounds)))
+    return verdicts
 
 
 def spelt(value: float) -> str:
@@ -116,12 +124,17 @@ def spelt(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:.3g}"
 
 
-def _value(found: Found, bound: Bound) -> float | None:
+def _rounds(found: Found, bound: Bound) -> list[float]:
+    """What each round has found; of a ratio or a difference both are of the same round."""
     if bound.how == "start":
-        starts = found.starts_s.get(GATEWAY)
-        return statistics.median(starts) if starts else None
+        return list(found.starts_s.get(GATEWAY, ()))
     if bound.how == "itself":
-        figures = medians(found.samples).get((bound.scenario, GATEWAY))
-        return figures[bound.figure] if figures else None
-    compared = ratio if bound.how == "ratio" else difference
-    return compared(found.samples, bound.scenario, GATEWAY, bound.base, bound.figure)
+        return [
+            sample.figures()[bound.figure]
+            for sample in found.samples
+            if (sample.scenario, sample.contender) == (bound.scenario, GATEWAY)
+        ]
+    pairs = beside(found.samples, bound.scenario, GATEWAY, bound.base, bound.figure)
+    if bound.how == "ratio":
+        return [own / other for own, other in pairs if other]
+    return [own - other for own, other in pairs]

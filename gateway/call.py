@@ -135,13 +135,13 @@ class _Call:
 
             with watch.translated():
                 answer = await attempts.first(attempt, lambda: watch.is_over)
+                await self._keep(attempts.leg, answer.recall)
             call = attempts.leg.call
             usage = answer.usage or self._estimate(call.chat, answer.text_length)
             if answer.usage is None:
                 answer.completion["usage"] = usage_object(usage)
             self.entry.usage = usage
             body = answer.raw or relay.sound(self.face.answer, answer.completion)
-            await self._keep(attempts.leg, answer.recall)
             watch.client_is_served()
             self.entry.first_byte()
             self.entry.write(Outcome.COMPLETED, 200)

@@ -31,8 +31,12 @@ class Line(Protocol):
     def is_open(self) -> bool:
         """The client takes something now; where it does not, ASGI's way waits."""
 
+    @property
+    def is_streaming(self) -> bool:
+        """The same in the middle of a stream, whose head has gone out."""
+
     def on_gone(self, told: Callable[[], None] | None) -> None:
-        """Have this called when the client leaves, also if it has left; None: not any more."""
+        """Have this called when the client leaves, soon if it has left; None: not any more."""
 
     def answer(self, headers: RawHeaders, body: bytes) -> None:
         """A whole answer of status 200."""
@@ -153,7 +157,7 @@ class Client:
 
     def write_now(self, data: bytes) -> bool:
         """Send some of the stream, at least a byte, if it can be taken at once; else `write`."""
-        if self.line is not None and self.line.is_open:
+        if self.line is not None and self.line.is_streaming:
             self.line.write(data)
             return True
         return False
@@ -165,7 +169,7 @@ class Client:
 
     async def end(self, data: bytes = b"") -> None:
         """Send the last of the stream."""
-        if self.line is not None and self.line.is_open:
+        if self.line is not None and self.line.is_streaming:
             self.line.end(data)
         else:
             await self._send({"type": "http.response.body", "body": data})

@@ -4,6 +4,7 @@ ASGI's own way stays open for all else: Django, errors, other servers. Endpoints
 the scope, as they find ASGI's extensions.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -28,16 +29,23 @@ class Line:
 
     @property
     def is_open(self) -> bool:
-        """The client takes something now: it is there, and its connection is not full."""
-        return not (self._cycle.flow.write_paused or self._cycle.disconnected)
+        """The client takes something now: it is there, waits, and its connection is not full."""
+        cycle = self._cycle
+        return not (cycle.flow.write_paused or cycle.disconnected or cycle.response_complete)
+
+    @property
+    def is_streaming(self) -> bool:
+        """The same in the middle of a stream, whose head has gone out."""
+        return self.is_open and self._cycle.response_started
 
     def on_gone(self, told: Callable[[], None] | None) -> None:
-        """Have this called when the client leaves, also if it has left; None: not any more."""
+        """Have this called when the client leaves, soon if it has left; None: not any more."""
         self._gone = told
         if told is not None:
             self._cycle.flow.resume_reading()  # uvicorn stops in front of a next request
             if self._cycle.disconnected:
-                self.lost()
+                # Not at once: whoever asks is not ready yet to be interrupted.
+                asyncio.get_running_loop().call_soon(self.lost)
 
     def lost(self) -> None:
         """The server's: the connection is closed."""
@@ -78,8 +86,8 @@ class Line:
         if not cycle.keep_alive:
             headers.append((b"connection", b"close"))
         head = STATUS_LINE[200] + b"".join([b"%b: %b\r\n" % header for header in headers])
-        if head.count(b"\n") != len(headers) + 1:
-            raise RuntimeError("A header of the answer has a line break in it.")
+        if not head.count(b"\n") == head.count(b"\r") == len(headers) + 1 or b"\x00" in head:
+            raise RuntimeError("A header of the answer has a line break or a NUL in it.")
         return head + b"\r\n"
 
     def _over(self) -> None:

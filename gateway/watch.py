@@ -117,6 +117,8 @@ class Watch:
     def client_is_served(self) -> None:
         """The client is about to have its whole answer; its leaving means nothing any more."""
         self._client_matters = False
+        for ping in self._pings:  # one that is due just now would come after the answer's end
+            ping.cancel()
         self._ping_at = self._loop.time() + _FAR
 
     def touch(self) -> None:

@@ -10,7 +10,7 @@ from typing import Self, cast
 import httptools
 from typing_extensions import override
 
-from bench.requests import Scenario, Target, request
+from bench.asking import Scenario, Target, request
 from bench.upstream import HOST, choose, port_of
 
 ANSWER_S = 60.0  # for one answer; under valgrind a call takes a hundredth of it

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import orjson
 
+from bench.asking import Target
 from bench.instructions import callgrind
 from bench.instructions.counted import arguments_for
 from bench.processes import PATH, ROOT, environment_of
-from bench.requests import Target
 from bench.servers import free_port
 from bench.upstream import HOST
 

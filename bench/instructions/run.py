@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bench.asking import Scenario, Target
 from bench.instructions.lockstep import Lockstep
 from bench.instructions.process import Counted, counted
-from bench.requests import Scenario, Target
 from bench.upstream import CHAT_MODEL
 
 ROUNDS = 2  # the least counts: what falls into a batch by the clock only adds to it

@@ -4,6 +4,7 @@ Rows are inserted and sums added in bulk, not as model instances: booking shares
 with the relay, and instances cost several times as much (docs/decisions/0005).
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -58,6 +59,7 @@ _SUMS = (
     *("completion_tokens", "reasoning_tokens"),
     *("images", "seconds", "cost_micros", "latency_ms"),
 )
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not what only looks like it: \\u0000
 LAST_USE_WITHIN = timedelta(minutes=1)
 """A last use is noted this exactly: a busy licence's row is not written by every batch."""
 _KEPT_TOTAL_SINCE = date(1970, 1, 1)  # LicenceSpend's fixed day of the window "total"
@@ -140,7 +142,8 @@ def _insert_records(records: list[Record]) -> None:
 
 def _json(value: Json) -> str:
     """As a column holds it; PostgreSQL's JSON knows no NUL."""
-    return orjson.dumps(value).decode("utf-8").replace("\\u0000", "")
+    text = orjson.dumps(value).decode("utf-8")
+    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
 def _add_to_days(records: list[Record]) -> None:

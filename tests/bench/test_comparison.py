@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from bench import contenders, peers, run, scenarios
+from bench.asking import Scenario, Target
 from bench.processes import CHAT, Contender, ContenderFailed
-from bench.requests import Scenario, Target
 from bench.scenarios import ALL, BARE, DIRECT, FURTHER, GATEWAY, LITELLM, MAIN, PORTKEY, Part
 from bench.upstream import CHAT_MODEL
 from bench.verdicts import BOUNDS
@@ -170,7 +170,7 @@ def test_words_for_the_report_name_no_home_and_no_hosts() -> None:
         f"{Path.home()}/x failed at https://me:secret@pypi.example/simple/a, http://127.0.0.1:9/b"
     )
 
-    assert run.public(words) == "~/x failed at https://…/simple/a, http://127.0.0.1:9/b"
+    assert run.public(words) == "…/x failed at https://…/simple/a, http://127.0.0.1:9/b"
 
 
 async def test_a_failed_installation_is_not_tried_by_starting(

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from bench import upstream
+from bench.asking import Scenario, Target
 from bench.instructions import callgrind
 from bench.instructions.bounds import BOUNDS, Bound
 from bench.instructions.lockstep import Lockstep, OutOfStep
@@ -18,7 +19,6 @@ from bench.instructions.process import NotCounted, counted
 from bench.instructions.report import missed, table
 from bench.instructions.run import Figures, count
 from bench.processes import PATH
-from bench.requests import Scenario, Target
 from bench.upstream import HOST
 from tests.peers.third_party import need
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench import report
 from bench.chart import Panel, svg
-from bench.figures import difference, medians, ratio
+from bench.figures import medians, ratio
 from bench.load import Outcome
 from bench.machine import OtherWork
 from bench.markdown import markdown, table
@@ -61,7 +61,6 @@ def test_a_ratio_is_the_median_of_what_ran_in_the_same_round() -> None:
 
     assert medians(samples)[BLOCKING, GATEWAY]["answers_per_s"] == 300
     assert ratio(samples, BLOCKING, GATEWAY, BARE, "answers_per_s") == 0.5
-    assert difference(samples, BLOCKING, GATEWAY, BARE, "answers_per_s") == -100
     assert ratio(samples, BLOCKING, GATEWAY, LITELLM, "answers_per_s") is None  # no common round
     assert ratio(samples, BLOCKING, GATEWAY, BARE, "events_per_s") is None  # of nothing
 

@@ -10,6 +10,7 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from gateway.client import LINE, Client
 from gateway.line import Line
 from tests.gateway.conftest import Site
 from tests.upstreams import chunk, hello, sse, stream
@@ -128,33 +129,69 @@ async def test_who_does_not_read_is_waited_for_and_gets_all_of_it(site: Site, wi
     assert text.endswith(b"data: [DONE]\n\n")
 
 
-def test_who_leaves_is_told_of_once_and_takes_nothing_more() -> None:
-    class Cycle:
-        response_complete = disconnected = False
-        message_event = asyncio.Event()
-        flow = FlowControl(cast(asyncio.Transport, None))
+class Cycle:
+    """What a line needs to know of uvicorn's."""
 
+    keep_alive = True
+    default_headers = ((b"date", b"now"),)
+
+    def __init__(self, **over: Any) -> None:
+        self.response_started = self.response_complete = self.disconnected = False
+        self.transport = self.written = io.BytesIO()
+        self.message_event = asyncio.Event()
+        self.flow = FlowControl(cast(asyncio.Transport, None))
+        vars(self).update(over)
+
+
+def line(cycle: Cycle) -> Line:
+    return Line(cast(RequestResponseCycle, cycle))
+
+
+async def test_who_leaves_is_told_of_once_and_takes_nothing_more() -> None:
     told: list[str] = []
-    line = Line(cast(RequestResponseCycle, Cycle()))
-    assert line.is_open
-    line.on_gone(lambda: told.append("forgotten"))
-    line.on_gone(None)
-    line.lost()
-    line.on_gone(lambda: told.append("late"))  # it has left already
-    line.lost()
+    left = line(Cycle())
+    assert left.is_open
+    left.on_gone(lambda: told.append("forgotten"))
+    left.on_gone(None)
+    left.lost()
+    left.on_gone(lambda: told.append("late"))  # it has left already
+    assert told == []  # whoever asks is not interrupted while he asks
+    await asyncio.sleep(0)
+    left.lost()
 
     assert told == ["late"]
-    assert not line.is_open
+    assert not left.is_open
 
 
-def test_no_header_can_bring_another_along() -> None:
-    class Cycle:
-        keep_alive = True
-        default_headers = ((b"date", b"now"),)
-        transport = written = io.BytesIO()
+@pytest.mark.parametrize(
+    ("state", "is_open", "is_streaming"),
+    [
+        ({}, True, False),
+        ({"response_started": True}, True, True),
+        ({"response_started": True, "response_complete": True}, False, False),
+        ({"response_started": True, "disconnected": True}, False, False),
+    ],
+    ids=["before the head", "after it", "after the end", "without a client"],
+)
+def test_nothing_is_written_where_it_does_not_belong(
+    state: dict[str, bool], is_open: bool, is_streaming: bool
+) -> None:
+    found = line(Cycle(**state))
+    client = Client({"method": "POST", "path": "/", "headers": [], LINE: found}, none, none)
 
-    line = Line(cast(RequestResponseCycle, Cycle()))
+    assert (found.is_open, found.is_streaming) == (is_open, is_streaming)
+    if not is_streaming:
+        assert client.write_now(b": ping") is False
+
+
+async def none(*_arguments: Any) -> Any:
+    raise AssertionError("not by ASGI")
+
+
+@pytest.mark.parametrize("value", [b"acme\r\nset-cookie: a=b", b"a\nb", b"a\rb", b"a\x00"])
+def test_no_header_can_bring_another_along(value: bytes) -> None:
+    cycle = Cycle()
 
     with pytest.raises(RuntimeError, match="line break"):
-        line.answer([(b"x-tokens-platform", b"acme\r\nset-cookie: a=b")], b"{}")
-    assert not Cycle.written.getvalue()
+        line(cycle).answer([(b"x-tokens-platform", value)], b"{}")
+    assert not cycle.written.getvalue()

@@ -173,3 +173,44 @@ async def test_nothing_is_left_behind() -> None:
             pass
 
     assert asyncio.all_tasks() == before
+
+
+async def test_no_ping_comes_after_the_answer_that_it_was_due_with() -> None:
+    pings = 0
+
+    async def ping() -> None:
+        nonlocal pings
+        pings += 1
+
+    async with Watch(Peer().receive, total_s=LONG, ping_s=LONG, ping=ping) as watch:
+        watch._ping_at = 0.0
+        watch._fire()  # as the timer does, in the turn in which the answer's end is written
+        watch.client_is_served()
+        await asyncio.sleep(0)
+
+    assert pings == 0
+
+
+async def test_who_has_left_before_is_noticed_where_the_call_waits() -> None:
+    class Left:
+        """A line whose client has gone already."""
+
+        told = None
+
+        def on_gone(self, told: Any) -> None:
+            self.told = told
+            if told is not None:
+                asyncio.get_running_loop().call_soon(lambda: self.told and self.told())
+
+    for waits in (False, True):
+        with pytest.raises(ClientGone if waits else LookupError):
+            async with Watch(never_received, Left(), total_s=LONG) as watch:  # type: ignore[arg-type]
+                with watch.translated():
+                    if not waits:
+                        raise LookupError
+                    await never()
+        await asyncio.sleep(0)  # where a cancellation that was left over would come up
+
+
+async def never_received() -> MutableMapping[str, Any]:
+    raise AssertionError("the line tells")

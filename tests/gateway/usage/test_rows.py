@@ -67,3 +67,20 @@ def test_a_value_that_does_not_fit_is_made_to(
 
 def test_a_field_of_a_newer_version_is_passed_over(tmp_path: Path) -> None:
     assert book(tmp_path, record(colour="red")) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("a\x00b", "ab"),
+        ("a\\u0000b", "a\\u0000b"),  # six characters that only look like one
+        ("a\\\x00\x00b", "a\\b"),
+        ("\\\\u0000\\\x00", "\\\\u0000\\"),
+    ],
+)
+def test_names_that_callers_make_up_never_hold_up_booking(
+    tmp_path: Path, name: str, saved: str
+) -> None:
+    assert book(tmp_path, record(tries=[{"model": name}])) == 2
+    [tries] = [found.tries for found in UsageRecord.objects.all() if found.tries]
+    assert tries == [{"model": saved}]
