@@ -168,7 +168,7 @@ async def test_events_that_come_late_are_told_by_how_much() -> None:
     assert outcome.lag_ms(0) == 0
     # The second was due after 10 ms, the last after 100.
     assert 240 <= outcome.lag_ms(0.5) <= outcome.lag_ms(0.99) < 5_000
-    assert 285 <= outcome.lag_ms(0.99)
+    assert outcome.lag_ms(0.99) >= 285
 
 
 async def test_the_upstream_tells_usage_only_when_asked(direct: Target) -> None:
