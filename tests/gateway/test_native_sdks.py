@@ -122,6 +122,7 @@ async def test_claudes_client_raises_what_its_users_expect(
     site: Site, protocol: str, status: int, raised: type[Exception]
 ) -> None:
     await speaks(site, protocol)
+    site.configure(queue_s=0.1)  # after a 429 the only credential rests
     site.upstream.default = answer({"error": {"message": "No.", "code": status}}, status)
 
     async with sdk("anthropic", site) as client:
