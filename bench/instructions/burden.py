@@ -31,6 +31,10 @@ class _Burdened:
         """As the line's own, like all the rest."""
         return self._line.is_open
 
+    @property
+    def is_streaming(self) -> bool:
+        return self._line.is_streaming
+
     def answer(self, headers: RawHeaders, body: bytes) -> None:
         self._line.answer(headers, self._slowly(body))
 
