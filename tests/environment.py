@@ -26,8 +26,5 @@ settings.load_profile("tokens")
 
 @pytest.hookimpl(tryfirst=True)  # xdist's own answers, too
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """For `-n auto`: twice the cores, because tests wait for what they have started.
-
-    Two cores were busy to 50 % with three (Nov 2026).
-    """
-    return 2 * (os.cpu_count() or 1)
+    """For `-n auto`: one more than cores, because many tests wait for what they have started."""
+    return (os.cpu_count() or 1) + 1

@@ -186,11 +186,14 @@ async def test_memory_stays(tmp_path: Path) -> None:
         server.start()
         sizes = []
         for _ in range(4):
-            stop = asyncio.Event()
-            asyncio.get_running_loop().call_later(4, stop.set)
-            seen = await load.run(f"{server.url}/up/v1/", key, 20, stop, model="m")
-            assert len(seen.complete) > 300
-            assert seen.broken == []
+            complete = seconds = 0
+            while seconds < 4 or complete < 300:  # however busy the machine is
+                stop = asyncio.Event()
+                asyncio.get_running_loop().call_later(1, stop.set)
+                seen = await load.run(f"{server.url}/up/v1/", key, 20, stop, model="m")
+                assert seen.broken == []
+                complete += len(seen.complete)
+                seconds += 1
             sizes.append(server.rss_mb())
 
     assert sizes[-1] < 120
