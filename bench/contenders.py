@@ -16,12 +16,11 @@ from bench.processes import (
     PATH,
     Contender,
     ContenderFailed,
-    free_port,
     output,
     running,
 )
 from bench.scenarios import ANTHROPIC, BARE, GATEWAY, GEMINI, TWO_WORKERS, UNLIMITED
-from bench.servers import NotInstalled, running_redis
+from bench.servers import NotInstalled, free_port, running_redis
 from bench.upstream import HOST
 
 COLD_STARTS = 3

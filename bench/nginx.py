@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from bench.asking import Target
-from bench.processes import PATH, Contender, ContenderFailed, free_port, running
+from bench.processes import PATH, Contender, ContenderFailed, running
 from bench.scenarios import NGINX
+from bench.servers import free_port
 from bench.upstream import HOST
 
 # One worker on one core, connections kept on both sides, every piece handed on as it comes.

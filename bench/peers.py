@@ -16,8 +16,9 @@ from pathlib import Path
 import orjson
 
 from bench.asking import Target
-from bench.processes import CHAT, PATH, Contender, ContenderFailed, free_port, output, running
+from bench.processes import CHAT, PATH, Contender, ContenderFailed, output, running
 from bench.scenarios import ANTHROPIC, GEMINI, LITELLM, MODELS, PORTKEY
+from bench.servers import free_port
 from bench.upstream import HOST
 
 INSTALL_S = 900.0

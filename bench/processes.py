@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import IO
 
 from bench.asking import Scenario, Target
 from bench.check import WrongAnswer, ask
-from bench.upstream import CHAT_MODEL, HOST
+from bench.upstream import CHAT_MODEL
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 60.0  # until a started contender must have answered
@@ -172,14 +171,6 @@ async def end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def environment_of(folder: Path, over: Mapping[str, str | None]) -> dict[str, str]:
     """The caller's, but for what would let a benchmark touch the caller's own data."""
     own: dict[str, str | None]
@@ -237,7 +228,7 @@ def _family(pid: int) -> list[int]:
     """The living: this process, what it started and what these started, and their sessions."""
     parents: dict[int, tuple[int, int]] = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+        if entry.name.isdigit() and (fields := stat_of(int(entry.name))):
             parents[int(entry.name)] = int(fields[1]), int(fields[3])
     members = {pid} & parents.keys()
     while more := {one for one, of in parents.items() if members & {*of}} - members:
@@ -245,7 +236,7 @@ def _family(pid: int) -> list[int]:
     return sorted(members)
 
 
-def _stat(pid: int) -> list[str]:
+def stat_of(pid: int) -> list[str]:
     """/proc/<pid>/stat from the state on (proc(5)); empty: the process has gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -254,7 +245,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _ticks(pid: int) -> int:
-    fields = _stat(pid)
+    fields = stat_of(pid)
     return int(fields[11]) + int(fields[12]) if fields else 0
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import TICKS_PER_S, cores, pin
+from bench.processes import TICKS_PER_S, cores, pin, stat_of
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ def cpu_s(pid: int) -> float:
     """Processor seconds of a process, its children, and those of its children that have ended."""
     ticks = 0
     for member in (pid, *children(pid)):
-        fields = _stat(member)
+        fields = stat_of(member)
         if fields:
             ticks += int(fields[11]) + int(fields[12])
         if fields and member == pid:
@@ -59,11 +59,3 @@ def watched(pid: int) -> Iterator[Spell]:
     finally:
         spell.seconds = time.perf_counter() - began_s
         spell.cpu_s = cpu_s(pid) - before_s
-
-
-def _stat(pid: int) -> list[str]:
-    """/proc/<pid>/stat from the state on (proc(5)); empty: the process has gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
