@@ -5,6 +5,7 @@ import base64
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -439,13 +440,22 @@ async def test_a_name_that_no_list_has_can_be_typed(tab: Watched) -> None:
     without_refusals(tab, 404)
 
 
-async def test_a_name_in_the_address_outlives_a_list_that_cannot_be_had(
-    tab: Watched, console: Server
-) -> None:
+@pytest.fixture
+def _keyless(console: Server) -> Iterator[None]:
+    """A platform without a credential, gone again for the tests that take the first one."""
     console.query(
         "from platforms.adding import add_platform\n"
         "add_platform('keyless', base_url='https://keyless.example/v1')\nresult = None"
     )
+    yield
+    console.query(
+        "from platforms.models import Platform\n"
+        "Platform.objects.filter(slug='keyless').delete()\nresult = None"
+    )
+
+
+@pytest.mark.usefixtures("_keyless")
+async def test_a_name_in_the_address_outlives_a_list_that_cannot_be_had(tab: Watched) -> None:
     await tab.sign_in("operator", PAGE)
 
     await tab.go(f"{PAGE}?platform=keyless&model=gpt-5")
