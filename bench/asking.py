@@ -45,6 +45,8 @@ class Scenario:
     per_second: int = 0
     """Events that the upstream sends in a second of one stream, so that lags can be told. 0: as
     fast as it can."""
+    spread_s: float = 0.0
+    """The connections begin evenly over so long; default: all in the same moment."""
     sample: int = 1
     """Of so many streams one is read event by event; the others several times a second, so that
     reading is not what a thousand streams wait for. Only the one's lags are told."""

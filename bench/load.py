@@ -59,8 +59,9 @@ async def run(target: Target, scenario: Scenario) -> Outcome:
     try:
         async with asyncio.timeout((scenario.seconds or 0.0) + scenario.stall_s):
             async with asyncio.TaskGroup() as group:
-                for _ in range(scenario.connections):
-                    group.create_task(_work(crew))
+                for number in range(scenario.connections):
+                    begin_s = scenario.spread_s * number / scenario.connections
+                    group.create_task(_work(crew, begin_s))
     except TimeoutError:
         crew.outcome.errors.setdefault("stalled", 1)  # if only connections did, not requests
     outcome = crew.outcome
@@ -109,9 +110,10 @@ class _Crew:
         self.outcome.waits_s.append(wait_s)
 
 
-async def _work(crew: _Crew) -> None:
-    """One connection, made anew whenever the other side closes it."""
+async def _work(crew: _Crew, begin_s: float) -> None:
+    """One connection, made anew whenever the other side closes it; the first after so long."""
     loop = asyncio.get_running_loop()
+    await asyncio.sleep(begin_s)
     while not crew.is_over:
         try:
             _, caller = await loop.create_connection(
