@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -13,6 +14,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from gateway.accepting import Acceptor
 from gateway.client import LINE
 from gateway.errors import ApiError
 from gateway.faces.openai import OPENAI
@@ -35,12 +37,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _line: Line | None = None  # of the request that is being answered
     _refusal = ApiError(400, "The request is not valid HTTP.", code="invalid_request")
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """As uvicorn's; Django's settings are asked once a connection, not with every packet."""
+        super().__init__(*arguments, **named)
+        self._most: int = settings.TOKENS_MAX_HEADERS
+
     @override
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > settings.TOKENS_MAX_HEADERS:
+        if self._in_head and self._head_bytes > self._most:
             self._refusal = _too_long()
             self.send_400_response("")
 
@@ -52,7 +59,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         """Begin to answer; a packet that was long may hold long headers or some of a body."""
-        limit = settings.TOKENS_MAX_HEADERS
+        limit = self._most
         if self._head_bytes > limit and sum(len(n) + len(v) for n, v in self.headers) > limit:
             self._refusal = _too_long()
             raise ValueError  # the parser stops, and data_received answers by the method below
@@ -130,8 +137,18 @@ class Server(uvicorn.Server):
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's; then whoever waits for it is told."""
-        await super().startup(sockets)
+        """As uvicorn's, but for how connections are taken; then whoever waits for it is told."""
+        await super().startup(None if sockets is None else [])
+        loop = asyncio.get_running_loop()
+        protocol = partial(
+            self.config.http_protocol_class,  # type: ignore[call-arg] # uvicorn names no type of it
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        for listener in sockets or ():
+            listener.listen(self.config.backlog)
+            self.servers.append(Acceptor(loop, listener, protocol))  # type: ignore[arg-type]
         if self.started and self._on_start is not None:
             self._on_start()
 
