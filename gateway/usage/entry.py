@@ -61,6 +61,7 @@ class Entry:
         "_access",
         "_journal",
         "_metrics",
+        "_priced",
         "_started",
         "_traces",
         "asked_groups",
@@ -107,8 +108,7 @@ class Entry:
         self._started = time.monotonic()
         self.at_ns = time.time_ns()
         self.id = new_request_id(self.at_ns)
-        self.endpoint = endpoint
-        self.platform = platform
+        self.endpoint, self.platform = endpoint, platform
         self.holder: Holder | None = None
         self.route: Route | None = None
         self.credential: CredentialSpec | None = None
@@ -130,6 +130,7 @@ class Entry:
         self.upstream_s = 0.0
         """Spent in attempts: until the whole answer, or a stream's first event."""
         self.usage: Usage | None = None
+        self._priced: tuple[Usage | None, Route | None, int] = None, None, 0
         self.reader: Reader | None = None
         """Of the stream that is relayed; it knows what came so far."""
         self.reservation: Reservation | None = None
@@ -164,9 +165,13 @@ class Entry:
     @property
     def cost_micros(self) -> int:
         """What it has cost so far."""
-        if self.usage is None or self.route is None:
+        usage, route = self.usage, self.route
+        if usage is None or route is None:
             return 0
-        return cost_micros(self.route.price, self.usage)
+        if usage is not self._priced[0] or route is not self._priced[1]:
+            # Record, limits and metrics ask one after another.
+            self._priced = usage, route, cost_micros(route.price, usage)
+        return self._priced[2]
 
     async def settle(self) -> None:
         """Count what was used instead of what was reserved; after `write`, see `limited`."""
@@ -226,7 +231,7 @@ class Entry:
         if self._journal is not None and self.holder is not None:
             self._journal.append(self._record(self.holder))
         if self._access.enabled:
-            self._access.write(self._line())
+            self._access.write(self._line)
         self._metrics.finished(self)
         if self._traces is not None:
             self._traces.finished(self)

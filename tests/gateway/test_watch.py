@@ -184,7 +184,9 @@ async def test_no_ping_comes_after_the_answer_that_it_was_due_with() -> None:
 
     async with Watch(Peer().receive, total_s=LONG, ping_s=LONG, ping=ping) as watch:
         watch._ping_at = 0.0
-        watch._fire()  # as the timer does, in the turn in which the answer's end is written
+        watch.look(
+            asyncio.get_running_loop().time()
+        )  # as the alarm does, in the turn in which the answer's end is written
         watch.client_is_served()
         await asyncio.sleep(0)
 
@@ -214,3 +216,34 @@ async def test_who_has_left_before_is_noticed_where_the_call_waits() -> None:
 
 async def never_received() -> MutableMapping[str, Any]:
     raise AssertionError("the line tells")
+
+
+async def test_each_of_many_watches_ends_its_own_call_at_its_own_time() -> None:
+    ended: list[str] = []
+
+    async def call(name: str, phase_s: float) -> None:
+        async with Watch(Peer().receive, total_s=LONG) as watch:
+            with pytest.raises(Failure), watch.translated():
+                watch.expect("first_byte", phase_s)
+                await asyncio.sleep(LONG)
+            ended.append(name)
+
+    async with asyncio.timeout(LONG), asyncio.TaskGroup() as group:
+        for name, phase_s in (("last", 4 * SHORT), ("first", SHORT), ("second", 2 * SHORT)):
+            group.create_task(call(name, phase_s))
+
+    assert ended == ["first", "second", "last"]
+
+
+async def test_a_watch_that_is_left_is_looked_at_no_more() -> None:
+    async with Watch(Peer().receive, total_s=SHORT) as watch:
+        alarm = watch._alarm
+    began = asyncio.get_running_loop().time()
+
+    async with Watch(Peer().receive, total_s=2 * SHORT) as other:
+        with pytest.raises(Failure), other.translated():
+            await asyncio.sleep(LONG)
+
+    assert other._alarm is alarm
+    assert not watch.is_over
+    assert asyncio.get_running_loop().time() - began >= 2 * SHORT
