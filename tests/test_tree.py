@@ -30,7 +30,6 @@ LARGER = {
     "gateway/runtime.py": 355,  # all that a process has, in order of beginning and end
     "gateway/reference/operations.py": 360,  # data: one row an operation
     "gateway/reference/schemas.py": 400,  # data: one schema a shape
-    "gateway/usage/entry.py": 305,  # one request, all that is known of it
     "gateway/media/steps.py": 320,  # one small function for each step
     "licences/models.py": 310,  # three models whose fields carry their help
     "platforms/models.py": 480,  # three models whose fields carry their help

@@ -12,7 +12,7 @@ from gateway.media.outcome import CANCELLED, record_of
 from gateway.media.tasks import Ended, end
 from gateway.models import ENDED, MediaTask, TaskState
 from gateway.usage import rows
-from gateway.usage.entry import new_request_id
+from gateway.usage.request_ids import new_request_id
 
 
 def cancel(task: MediaTask) -> bool:

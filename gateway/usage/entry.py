@@ -1,7 +1,6 @@
 """What is known of one request so far; in the end one line in the journal and one in the log."""
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +12,7 @@ from gateway.observe import AccessLog
 from gateway.shapes import Json, Reader, Usage
 from gateway.usage.limit_headers import rate_headers
 from gateway.usage.prices import cost_micros, prices
+from gateway.usage.request_ids import new_request_id
 from licences.errors import KeyMissing
 from licences.holders import Holder
 from licences.limits.reservation import Reservation
@@ -29,29 +29,6 @@ class Lines(Protocol):
 
     def append(self, record: dict[str, Json]) -> None:
         """Write one line, now."""
-
-
-class _Random:
-    """Random bytes in stock: asking the kernel each time was 3 % of a call (bench, Nov 2026)."""
-
-    def __init__(self) -> None:
-        self._stock = b""
-        self._used = 0
-
-    def ten(self) -> str:
-        """Ten of them, in hex."""
-        if self._used + 10 > len(self._stock):
-            self._stock, self._used = os.urandom(4000), 0
-        self._used += 10
-        return self._stock[self._used - 10 : self._used].hex()
-
-
-_RANDOM = _Random()
-
-
-def new_request_id(now_ns: int) -> str:
-    """`foaicmpl-` and 32 hex digits, which begin with the time: ids of a day lie side by side."""
-    return f"foaicmpl-{now_ns // 1_000_000:012x}{_RANDOM.ten()}"
 
 
 class Entry:
