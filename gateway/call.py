@@ -236,6 +236,7 @@ class _Call:
                 self.face.relayed if exchange.relays else self.face.chunk,
                 watch,
                 self.gateway.settings.max_answer,
+                alike=self.face.alike,
             )
         except BaseException:
             await response.aclose()

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from gateway import sse
 from gateway.client import Client
 from gateway.shapes import Answer, Chunk, Exchange, Failure, Reader, Reply
+from gateway.stencil import Stencil
 from gateway.watch import Watch
 from gateway.wires import UpstreamResponse
 
@@ -33,6 +34,8 @@ class Stream:
     first: list[Chunk]
     decoder: sse.Decoder
     response: UpstreamResponse
+    stencil: Stencil | None = None
+    """For events that are alike; None: they never are."""
     failure: Failure | None = None
     """Raised once the chunks before it are sent."""
 
@@ -54,10 +57,16 @@ async def open_stream(
     encode: Encode,
     watch: Watch,
     limit: int,
+    *,
+    alike: bool = False,
 ) -> Stream:
-    """Read a stream up to its first chunk. Raises Failure, also for a stream that has none."""
+    """Read a stream up to its first chunk. Raises Failure, also for a stream that has none.
+
+    `alike`: what `encode` makes of chunks that differ in one text differs in that text alone.
+    """
     reader = exchange.reader(reply)
-    stream = Stream(reader, encode, [], sse.Decoder(), response)
+    stencil = Stencil() if alike and exchange.alike else None
+    stream = Stream(reader, encode, [], sse.Decoder(), response, stencil)
     if response.content_type in _WHOLE_BODY:
         answer = await whole(response, exchange, reply, watch, limit)
         stream.first = sound(exchange.chunks, answer, reply)
@@ -127,7 +136,7 @@ class _Pump:
         """All events of one read in one write: what came together leaves together."""
         stream = self._stream
         self._watch.touch()
-        pending = _encode(stream.encode, _chunks(stream, _events(stream, piece)))
+        pending = _said(stream, _events(stream, piece))
         if (
             stream.reader.done
             or stream.failure
@@ -167,6 +176,27 @@ def _events(stream: Stream, piece: bytes) -> list[sse.Event]:
         return stream.decoder.feed(piece)
     except sse.EventTooLong as error:
         raise Failure("broken", f"The platform's stream cannot be read: {error}") from error
+
+
+def _said(stream: Stream, events: list[sse.Event]) -> bytes:
+    """These events in the client's shape; those that are like the one before without parsing."""
+    stencil, reader = stream.stencil, stream.reader
+    if stencil is None:
+        return _encode(stream.encode, _chunks(stream, events))
+    pieces = []
+    for event in events:
+        made = stencil.fill(event.data)
+        if made is not None:
+            reader.text_length += len(made) - stencil.around
+        else:
+            chunks = _chunks(stream, [event])
+            made = _encode(stream.encode, chunks)
+            if len(chunks) == 1:
+                stencil.learn(event.data, chunks[0], made)
+        pieces.append(made)
+        if stream.failure:
+            break
+    return b"".join(pieces)
 
 
 def _chunks(stream: Stream, events: list[sse.Event]) -> list[Chunk]:

@@ -234,6 +234,8 @@ class Exchange:
     """Fields of the request that the platform is not told of; named in the answer's headers."""
     relays: bool = False
     """The answer goes to the client as it is: client and platform speak the same language."""
+    alike: bool = False
+    """Events of a stream that differ in one text make chunks that differ in that text alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Face:
     """`openai`, `anthropic`, `responses` or `gemini`; protocols are asked for it by this name."""
     ping: ClassVar[bytes] = PING
     """Sent while nothing comes; clients must skip it."""
+    alike: ClassVar[bool] = False
+    """Chunks that differ in one text are said in words that differ in that text alone."""
     content_type = b"text/event-stream; charset=utf-8"
     """Of a stream."""
 

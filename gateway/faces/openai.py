@@ -78,6 +78,7 @@ class OpenAIFace(Face):
     """OpenAI's own shape: nothing to translate, so the hot path is a dump of JSON."""
 
     wire = "openai"
+    alike = True
 
     @override
     def read(self, body: bytes) -> Asked:

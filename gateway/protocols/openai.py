@@ -49,6 +49,7 @@ class OpenAI(OpenAIMedia):
             reader=lambda reply: OpenAIReader(reply, shows_usage=shows_usage, dialect=dialect),
             chunks=as_chunks,
             dropped=tuple(dropped),
+            alike=dialect.reasoning_out != "think",  # of that, one text depends on those before
         )
 
     @override

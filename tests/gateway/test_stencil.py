@@ -1,0 +1,181 @@
+"""Events that are alike: put right without parsing, and never other than by parsing."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, strategies as st
+
+from gateway.faces.openai import OPENAI
+from gateway.protocols.openai import OpenAI
+from gateway.protocols.openai_stream import OpenAIReader
+from gateway.relay import Stream, _said
+from gateway.shapes import Reply
+from gateway.sse import Decoder, Event
+from gateway.stencil import MOST_MISSES, Stencil
+from platforms.routes import Dialect
+from tests.gateway.protocols.test_dialect import route
+
+REPLY = Reply("foaicmpl-1", "asked", 1_767_225_600)
+
+
+def stream(stencil: Stencil | None, dialect: Dialect | None = None) -> Stream:
+    reader = OpenAIReader(REPLY, shows_usage=False, dialect=dialect or Dialect())
+    nothing: Any = None
+    return Stream(reader, OPENAI.chunk, [], Decoder(), nothing, stencil)
+
+
+def event(content: Any, index: int = 0, **over: Any) -> dict[str, Any]:
+    choice = {"index": index, "delta": {"content": content}, "logprobs": None}
+    choice["finish_reason"] = None
+    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return {**chunk, "choices": [choice], "usage": None, **over}
+
+
+def both_ways(datas: list[bytes]) -> tuple[Stream, Stream]:
+    """A stream of these events with a stencil and one without, which must have said the same."""
+    quick, slow = stream(Stencil()), stream(None)
+    for data in datas:
+        assert _said(quick, [Event(b"", data)]) == _said(slow, [Event(b"", data)])
+        assert str(quick.failure) == str(slow.failure)
+        for name in ("text_length", "finished", "done", "usage", "recall"):
+            assert getattr(quick.reader, name) == getattr(slow.reader, name)
+    return quick, slow
+
+
+def fills(stencil: Stencil | None, data: bytes) -> bool:
+    assert stencil is not None
+    return stencil.fill(data) is not None
+
+
+ROLE = orjson.dumps(
+    {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}], "created": 1}
+)
+TEXTS = ["Hello", " world", "", "你好", "🎈", "\n", 'a "quote"', "back\\slash", "\u00a0", "\u2028"]
+
+
+def test_what_differs_in_its_text_only_is_not_parsed() -> None:
+    quick, _ = both_ways([ROLE, *(orjson.dumps(event(text)) for text in TEXTS)])
+
+    assert fills(quick.stencil, orjson.dumps(event(" more")))
+    assert fills(quick.stencil, orjson.dumps(event("再见")))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event("x", index=1),
+        event("x", id="chatcmpl-2"),
+        event("x", usage={"prompt_tokens": 1, "completion_tokens": 2}),
+        event("x", error={"message": "broken"}),
+        event("x", choices=[]),
+        event("x", choices=[{"index": 0, "delta": {"content": "x", "refusal": "no"}}]),
+        event("x", choices=[{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]),
+        event('"},"finish_reason":"stop'),
+        event(None),
+        event(["parts"]),
+    ],
+    ids=lambda one: orjson.dumps(one).decode()[60:],
+)
+def test_what_differs_in_anything_else_is_parsed(other: dict[str, Any]) -> None:
+    quick, _ = both_ways([ROLE, orjson.dumps(event("Hello"))])
+    data = orjson.dumps(other)
+
+    assert not fills(quick.stencil, data)
+    both_ways([ROLE, orjson.dumps(event("Hello")), data, orjson.dumps(event(" world"))])
+
+
+@pytest.mark.parametrize("odd", [b"\xff", b"\x01", b"\t", b"\xed\xa0\x80"])
+def test_a_text_that_no_json_may_hold_is_refused_as_ever(odd: bytes) -> None:
+    plain = orjson.dumps(event("Hello"))
+    quick, slow = both_ways([ROLE, plain, plain.replace(b"Hello", odd)])
+
+    assert quick.failure is not None
+    assert slow.failure is not None
+
+
+def test_a_text_that_ends_where_it_should_not_is_parsed() -> None:
+    plain = orjson.dumps(event("Hello"))
+
+    both_ways([ROLE, plain, plain.replace(b"Hello", b'x"},"delta":{"content":"y')])
+    both_ways([ROLE, plain, plain.replace(b'"Hello"', b'"')])
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        event("Hello", note="Hello"),
+        event("Hello", note={"delta": {"content": "Hello"}}),
+        event("id"),
+        event("content"),
+    ],
+)
+def test_a_text_that_stands_elsewhere_too_is_no_stencil(twice: dict[str, Any]) -> None:
+    data = orjson.dumps(twice)
+    quick, _ = both_ways([ROLE, data])
+
+    assert not fills(quick.stencil, data)
+    both_ways([ROLE, data, orjson.dumps({**twice, "note": "another"}), data])
+
+
+def test_the_same_text_in_another_place_only_is_no_stencil() -> None:
+    # Spelt in another way where it counts, so that only the id, which no client sees, is found.
+    data = orjson.dumps(event("CONTENT", id="é")).replace(b"CONTENT", b"\\u00e9")
+
+    quick, _ = both_ways([ROLE, data])
+
+    assert not fills(quick.stencil, data.replace("é".encode(), b"x"))
+
+
+def test_before_a_choice_has_begun_nothing_is_learnt() -> None:
+    """The first event of a choice brings its role, which the others have not."""
+    quick, _ = both_ways([orjson.dumps(event("Hello"))])
+
+    assert not fills(quick.stencil, orjson.dumps(event("Hello")))
+
+
+def test_events_that_are_never_alike_are_soon_left_alone() -> None:
+    padded = [orjson.dumps(event("Hello", obfuscation="x" * count)) for count in range(1, 20)]
+    quick, _ = both_ways([ROLE, *padded[: MOST_MISSES + 1]])
+
+    both_ways([ROLE, *padded])
+    late = orjson.dumps(event("Hello"))
+    assert quick.stencil is not None
+    assert _said(quick, [Event(b"", late)])
+    assert not fills(quick.stencil, late)
+
+
+def test_one_that_fits_gives_another_chance_to_those_that_do_not() -> None:
+    datas = [
+        orjson.dumps(event(f"word {number}", created=second))
+        for second in range(3 * MOST_MISSES)
+        for number in range(2)
+    ]
+    quick, _ = both_ways([ROLE, *datas])
+
+    assert fills(quick.stencil, datas[-1])
+
+
+def test_thoughts_within_the_text_are_never_left_unread() -> None:
+    chat = {"model": "public", "messages": []}
+
+    thinks = OpenAI().chat(chat, route(reasoning_out="think"))
+    usual = OpenAI().chat(chat, route())
+
+    assert (thinks.alike, usual.alike) == (False, True)
+
+
+CONTENTS = st.one_of(st.text(max_size=8), st.sampled_from(TEXTS), st.none())
+EVENTS = st.builds(
+    event,
+    CONTENTS,
+    index=st.integers(0, 1),
+    created=st.sampled_from([1, 2]),
+    system_fingerprint=st.sampled_from(["a", "Hello", " world"]),
+)
+SPELT = st.sampled_from([orjson.dumps, lambda one: orjson.dumps(one, option=orjson.OPT_SORT_KEYS)])
+
+
+@given(st.lists(st.tuples(EVENTS, SPELT), max_size=12))
+def test_a_stencil_never_changes_what_is_said(events: list[tuple[dict[str, Any], Any]]) -> None:
+    both_ways([ROLE, *(spelt(one) for one, spelt in events)])
