@@ -62,7 +62,8 @@ class Client:
         peer = scope.get("client")
         self.address: str | None = peer[0] if peer else None
         self.receive = receive
-        self.line: Line | None = scope.get(LINE)
+        # Taken out: left there, every call would be a circle for the collector (see Watch).
+        self.line: Line | None = scope.pop(LINE, None)
         self.started = False
         self._send = send
 
