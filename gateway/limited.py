@@ -8,6 +8,7 @@ good. A call that nothing limits costs nothing here.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -27,7 +28,7 @@ _MOST_SAID = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Worst:
     """What a call may come to, as far as that can be told before."""
 
@@ -65,14 +66,17 @@ def platform_bucket(platform: PlatformSpec) -> Bucket | None:
     """The platform's own limits, of all licences together; None: it has none."""
     if platform.rpm is None and platform.tpm is None and platform.concurrency is None:
         return None
-    return Bucket(
-        f"platform:{platform.id}",
-        "platform",
-        platform.slug,
-        platform.rpm,
-        platform.tpm,
-        platform.concurrency,
+    return _platform_bucket(
+        platform.id, platform.slug, platform.rpm, platform.tpm, platform.concurrency
     )
+
+
+@lru_cache(maxsize=1024)
+def _platform_bucket(
+    id: int, slug: str, rpm: int | None, tpm: int | None, concurrency: int | None
+) -> Bucket:
+    """By all that it is made of: limits that change make another."""
+    return Bucket(f"platform:{id}", "platform", slug, rpm, tpm, concurrency)
 
 
 def worst_of_chat(chat: Chat, usual: int) -> Worst:

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from gateway.shapes import Chat, Usage, tokens_in
+from gateway.values import size as size_of
 
 _TOKENS_PER_MESSAGE = 4  # role and separators
 _TOKENS_PER_FILE = 500  # a picture, document or sound of unknown size
@@ -29,7 +30,7 @@ def usage_of_sizes(prompt_bytes: int, completion_bytes: int) -> Usage:
 def embedding_usage(given: Any) -> Usage:
     """What embedding these texts, or lists of tokens, used."""
     if isinstance(given, str):
-        return Usage(prompt_tokens=tokens_in(len(given.encode("utf-8", "replace"))))
+        return Usage(prompt_tokens=tokens_in(size_of(given)))
     if given and isinstance(given[0], int):
         return Usage(prompt_tokens=len(given))
     return Usage(prompt_tokens=sum(embedding_usage(one).prompt_tokens for one in given))
@@ -42,7 +43,7 @@ def prompt_tokens(chat: Chat) -> int:
         count += _TOKENS_PER_MESSAGE
         content = message.get("content")
         if isinstance(content, str):
-            size += len(content.encode("utf-8", "replace"))
+            size += size_of(content)
         elif isinstance(content, list):
             for part in content:
                 part_size, part_count = _part(part)
@@ -57,5 +58,5 @@ def prompt_tokens(chat: Chat) -> int:
 def _part(part: dict[str, Any]) -> tuple[int, int]:
     text = part.get("text")
     if isinstance(text, str):
-        return len(text.encode("utf-8", "replace")), 0
+        return size_of(text), 0
     return 0, _TOKENS_PER_FILE

@@ -12,24 +12,28 @@ def rate_headers(buckets: Sequence[Bucket], standings: Sequence[Standing]) -> di
     Requests and tokens apart; nothing where there is no such limit. Shapes: wire notes on OpenAI's
     chat, §6.
     """
+    requests = tokens = None
+    least_requests = least_tokens = math.inf
+    for bucket, standing in zip(buckets, standings, strict=True):
+        limit, left = bucket.rpm, standing.requests_left
+        if limit and left is not None and left / limit < least_requests:
+            least_requests = left / limit
+            requests = limit, left, standing.requests_reset_s
+        limit, left = bucket.tpm, standing.tokens_left
+        if limit and left is not None and left / limit < least_tokens:
+            least_tokens = left / limit
+            tokens = limit, left, standing.tokens_reset_s
     headers: dict[str, str] = {}
-    requests = [
-        (standing.requests_left / bucket.rpm, bucket.rpm, standing.requests_left, standing)
-        for bucket, standing in zip(buckets, standings, strict=True)
-        if bucket.rpm and standing.requests_left is not None
-    ]
-    tokens = [
-        (standing.tokens_left / bucket.tpm, bucket.tpm, standing.tokens_left, standing)
-        for bucket, standing in zip(buckets, standings, strict=True)
-        if bucket.tpm and standing.tokens_left is not None
-    ]
-    for name, found in (("requests", requests), ("tokens", tokens)):
-        if found:
-            _share, limit, left, standing = min(found, key=lambda one: one[0])
-            reset_s = standing.requests_reset_s if name == "requests" else standing.tokens_reset_s
-            headers[f"x-ratelimit-limit-{name}"] = str(limit)
-            headers[f"x-ratelimit-remaining-{name}"] = str(left)
-            headers[f"x-ratelimit-reset-{name}"] = duration(reset_s)
+    if requests is not None:
+        limit, left, reset_s = requests
+        headers["x-ratelimit-limit-requests"] = str(limit)
+        headers["x-ratelimit-remaining-requests"] = str(left)
+        headers["x-ratelimit-reset-requests"] = duration(reset_s)
+    if tokens is not None:
+        limit, left, reset_s = tokens
+        headers["x-ratelimit-limit-tokens"] = str(limit)
+        headers["x-ratelimit-remaining-tokens"] = str(left)
+        headers["x-ratelimit-reset-tokens"] = duration(reset_s)
     return headers
 
 

@@ -19,17 +19,26 @@ def cost_micros(price: Price, usage: Usage, requests: int = 1) -> int:
 
     MAX_COST_MICROS at most.
     """
-    cached_price = price.prompt if price.cached is None else price.cached
-    written_price = price.prompt if price.cache_write is None else price.cache_write
-    cached = min(usage.cached_tokens, usage.prompt_tokens)
-    written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
     # In millionths of a micro-unit, so that nothing is lost before the end.
-    exact = (usage.prompt_tokens - cached - written) * price.prompt
-    exact += cached * cached_price + written * written_price
-    exact += usage.completion_tokens * price.completion
+    exact = usage.prompt_tokens * price.prompt + usage.completion_tokens * price.completion
     exact += (usage.images * price.image + requests * price.request) * MICROS
-    exact += round(usage.seconds * MICROS) * price.second
+    if usage.cached_tokens or usage.cache_write_tokens:
+        exact += _more_for_cache(price, usage)
+    if usage.seconds:
+        exact += round(usage.seconds * MICROS) * price.second
     return min((exact + MICROS // 2) // MICROS, MAX_COST_MICROS)
+
+
+def _more_for_cache(price: Price, usage: Usage) -> int:
+    """By how much the cache makes prompt tokens dearer, or cheaper; in millionths."""
+    more = 0
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    if price.cached is not None:
+        more += cached * (price.cached - price.prompt)
+    if price.cache_write is not None:
+        written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
+        more += written * (price.cache_write - price.prompt)
+    return more
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,8 +169,8 @@ async def test_limits_of_models_are_apart_from_the_licences(site: Site) -> None:
 
 async def test_a_platforms_limits_are_for_all_licences_together(site: Site) -> None:
     site.upstream.default = answer(COMPLETION)
-    await Platform.objects.aupdate(rpm=1)
     platform = await Platform.objects.aget()
+    platform.rpm = 1
     await platform.asave()
     await site.reload()
 
@@ -178,6 +178,10 @@ async def test_a_platforms_limits_are_for_all_licences_together(site: Site) -> N
 
     assert (first.status_code, second.status_code) == (200, 429)
     assert "platform “acme”" in second.json()["error"]["message"]
+    platform.rpm = 2
+    await platform.asave()
+    await site.reload()
+    assert [(await site.chat()).status_code for _ in range(2)] == [200, 429]
 
 
 Ending = Callable[[Site], Any]

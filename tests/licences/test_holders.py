@@ -1,6 +1,7 @@
 """What a holder may do; tables."""
 
 import fnmatch
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from licences.errors import (
     LicenceRevoked,
     NotAllowed,
 )
-from licences.holders import Holder, parse_networks
+from licences.holders import MAX_ADDRESSES, Holder, parse_networks
 
 NOW_S = 1_000_000.0
 
@@ -92,6 +93,38 @@ def test_addresses(networks: list[str], address: str | None, allowed: bool) -> N
         with pytest.raises(NotAllowed) as refused:
             caller.require_address(address)
         assert (refused.value.subject, refused.value.what) == ("address", address or "unknown")
+
+
+def lets_in(caller: Holder, address: str) -> bool:
+    try:
+        caller.require_address(address)
+    except NotAllowed:
+        return False
+    return True
+
+
+def test_an_address_once_let_in_is_refused_by_other_networks() -> None:
+    ada = holder(networks=parse_networks(["10.0.0.0/8"]))
+    bob = holder(networks=parse_networks(["192.168.0.0/16"]))
+
+    for _ in range(2):
+        assert [lets_in(ada, address) for address in ("10.0.0.1", "192.168.0.1")] == [True, False]
+        assert [lets_in(bob, address) for address in ("10.0.0.1", "192.168.0.1")] == [False, True]
+    moved = replace(ada, networks=bob.networks)  # as the register makes one of a changed licence
+    assert not lets_in(moved, "10.0.0.1")
+    assert lets_in(replace(ada, networks=()), "11.0.0.1")
+
+
+def test_few_addresses_are_remembered_and_none_that_was_refused() -> None:
+    caller = holder(networks=parse_networks(["10.0.0.0/8"]))
+
+    for number in range(5 * MAX_ADDRESSES):
+        assert lets_in(caller, f"10.0.0.{number}")
+        assert not lets_in(caller, f"11.0.0.{number}")
+
+    assert caller._let_in is not None
+    assert 0 < len(caller._let_in) <= MAX_ADDRESSES
+    assert all(address.startswith("10.") for address in caller._let_in)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from licences.limits.terms import (
     Granted,
     Refused,
     Spent,
+    Standing,
     Unknown,
 )
 from tests.gateway.redis_server import running_redis
@@ -232,6 +233,36 @@ async def test_a_call_of_yesterday_costs_yesterday(counters: Counters) -> None:
     assert spent == Spent(10, 0, 10, DAY + timedelta(days=1))
 
 
+async def test_what_is_no_request_does_not_put_off_the_reset_of_requests(
+    counters: Counters, clock: Clock
+) -> None:
+    limited = bucket(rpm=3, tpm=100)
+    await counters.admit(ask(limited, "a", tokens=10))
+    clock.now += 5
+
+    granted = await counters.admit(ask(limited, "film", tokens=10, counts=False))
+
+    assert isinstance(granted, Granted)
+    usage = await counters.usage(limited, DAY)
+    for standing in (granted.standings[0], usage.standing):
+        assert (standing.requests_left, standing.tokens_left) == (2, 80)
+        assert standing.requests_reset_s == pytest.approx(1_000_061 - clock.now, abs=0.01)
+        assert standing.tokens_reset_s == pytest.approx(1_000_066 - clock.now, abs=0.01)
+
+
+async def test_a_correction_that_finds_no_slot_is_not_counted_elsewhere(
+    counters: Counters, clock: Clock
+) -> None:
+    limited = bucket(tpm=100)
+    granted = await counters.admit(ask(limited, "a", tokens=30))
+    assert isinstance(granted, Granted)
+
+    for slot in (granted.slot - 1, granted.slot + 1):
+        await counters.settle(ask(limited, "b", tokens=30), slot, 5, 0)
+
+    assert (await counters.usage(limited, DAY)).tokens == 30
+
+
 async def test_all_buckets_or_none(counters: Counters) -> None:
     licence, platform = bucket(rpm=10), bucket("platform:1", rpm=1)
     assert isinstance(await counters.admit(ask((licence, platform), "a")), Granted)
@@ -336,6 +367,12 @@ async def _compared(redis_url: str, steps: list[tuple[Any, ...]]) -> None:
         await redis.aclose()
 
 
+def _same(one: Standing, other: Standing) -> None:
+    assert (one.requests_left, one.tokens_left) == (other.requests_left, other.tokens_left)
+    assert one.requests_reset_s == pytest.approx(other.requests_reset_s, abs=0.01)
+    assert one.tokens_reset_s == pytest.approx(other.tokens_reset_s, abs=0.01)
+
+
 class _Sequence:
     """One sequence of events, told to both."""
 
@@ -364,7 +401,7 @@ class _Sequence:
         assert one.tokens == other.tokens
         assert (one.under_way, one.reserved) == (other.under_way, other.reserved)
         assert one.spent == other.spent
-        assert one.standing.tokens_left == other.standing.tokens_left
+        _same(one.standing, other.standing)
 
     async def _admit(self, id: str, tokens: int, cost: int) -> None:
         if id in self.asks:
@@ -372,8 +409,9 @@ class _Sequence:
         one = ask(self.limited, id, tokens=tokens, cost_micros=cost, day=self.day)
         mine, other = [await counters.admit(one) for counters in self.both]
         assert type(mine) is type(other)
-        if isinstance(mine, Granted):
+        if isinstance(mine, Granted) and isinstance(other, Granted):
             self.asks[id] = one, mine.slot
+            _same(mine.standings[0], other.standings[0])
         if isinstance(mine, Refused) and isinstance(other, Refused):
             assert (mine.what, mine.limit) == (other.what, other.limit)
             assert mine.retry_after_s == pytest.approx(other.retry_after_s, abs=0.01)

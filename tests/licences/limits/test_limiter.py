@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from licences.limits.terms import (
     BudgetWindow,
     Granted,
     Spent,
+    day_of,
     window_end,
 )
 from tests.gateway.redis_server import RedisServer, redis_server
@@ -291,6 +293,30 @@ async def test_what_is_served_without_counters_is_the_operators_word(
 def test_a_window_ends_at_midnight(window: BudgetWindow, day: date, end: str) -> None:
     assert window_end(window, day) == datetime.fromisoformat(f"{end}T00:00:00+00:00")
     assert window_end("total", day) is None
+
+
+@given(unix_s=st.integers(0, 4 * 10**9))
+def test_a_day_is_found_by_its_number(unix_s: int) -> None:
+    assert day_of(unix_s // 86_400) == datetime.fromtimestamp(unix_s, UTC).date()
+
+
+async def test_the_day_of_a_call_follows_the_clock_wherever_it_jumps(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limiter = Limiter(MemoryCounters(), database.spent)
+    midnight = datetime(2026, 11, 24, tzinfo=UTC)
+    seconds = (-1, 0, -1, 86_399, 86_400, -400 * 86_400, 0)  # of it
+
+    days = []
+    for number, left in enumerate(seconds):
+        now_ns = (int(midnight.timestamp()) + left) * 10**9
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "time_ns", lambda now_ns=now_ns: now_ns)
+            held = await limiter.admit(str(number), [BUCKET])
+        assert held.asked is not None
+        days.append(held.asked.day)
+
+    assert days == [(midnight + timedelta(seconds=left)).date() for left in seconds]
 
 
 @given(
