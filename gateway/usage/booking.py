@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -215,8 +215,16 @@ def _batch(file: int, path: Path, start: int) -> tuple[int, int]:
 
 
 def _parse(data: bytes) -> tuple[list[rows.Record], list[bytes]]:
+    lines = data.splitlines()
+    try:
+        return rows.all_checked(list(map(orjson.loads, lines))), []
+    except (orjson.JSONDecodeError, rows.NoRecord):
+        return _parse_each(lines)
+
+
+def _parse_each(lines: Iterable[bytes]) -> tuple[list[rows.Record], list[bytes]]:
     good, bad = [], []
-    for line in data.splitlines():
+    for line in lines:
         try:
             good.append(rows.checked(orjson.loads(line)))
         except (orjson.JSONDecodeError, rows.NoRecord):

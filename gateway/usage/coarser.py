@@ -4,8 +4,7 @@ Ten thousand licences make twelve thousand rows a day. A report of a quarter wou
 of these it adds up some ten thousand, and the days at its ends.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 from django.db.models import Model
@@ -18,6 +17,7 @@ SUMMED = (
     *("images", "seconds", "cost_micros", "latency_ms"),
 )
 """What they have of the days' columns, and all that reports show."""
+_picked = sums.pick(*SUMMED)
 DayKey = tuple[date, int, str, str]
 """Of a row of UsageDay: day, licence's number, platform, model."""
 
@@ -27,30 +27,19 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def add(days: Mapping[DayKey, Mapping[str, float]]) -> None:
+def add(days: Mapping[DayKey, sums.Numbers]) -> None:
     """Add what is added to the days, in the same transaction."""
-    weeks: dict[tuple[date | int | str, ...], list[float]] = defaultdict(_nothing)
-    models: dict[tuple[date | int | str, ...], list[float]] = defaultdict(_nothing)
-    for (day, licence_id, platform, model), numbers in days.items():
-        for coarse in (
-            weeks[monday(day), licence_id, platform, model],
-            models[day, platform, model],
-        ):
-            for place, name in enumerate(SUMMED):
-                coarse[place] += numbers[name]
+    weeks = (((monday(key[0]), *key[1:]), numbers) for key, numbers in days.items())
     _add(UsageWeek, ("week", "licence_id", "platform", "model"), weeks)
+    models = (((key[0], *key[2:]), numbers) for key, numbers in days.items())
     _add(UsageModelDay, ("day", "platform", "model"), models)
-
-
-def _nothing() -> list[float]:
-    return [0] * len(SUMMED)
 
 
 def _add(
     model: type[Model],
     key: tuple[str, ...],
-    rows: Mapping[tuple[date | int | str, ...], list[float]],
+    numbers: Iterable[tuple[tuple[date | int | str, ...], sums.Numbers]],
 ) -> None:
     # In one order everywhere, so that two processes never wait for each other's rows.
-    ordered = sorted(rows.items(), key=lambda row: tuple(map(str, row[0])))
-    sums.add(model, key=key, sums=SUMMED, also=(), rows=[(*k, *v) for k, v in ordered])
+    ordered = sorted(sums.by_key(numbers).items(), key=lambda row: tuple(map(str, row[0])))
+    sums.add(model, key=key, sums=SUMMED, also=(), rows=[(*k, *_picked(n)) for k, n in ordered])

@@ -4,7 +4,9 @@ Moments are UTC; an hour holds the requests that began in it.
 """
 
 from collections import defaultdict
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from gateway.models import Outcome, UsageHour, UsageTiming
@@ -20,62 +22,63 @@ FAILED = (Outcome.UPSTREAM_ERROR.value, Outcome.TRUNCATED.value)
 MEDIA = ("images.", "videos")
 """How the endpoints begin whose answers are media tasks: minutes, which say nothing of a chat's."""
 
-Record = dict[str, Any]
+Columns = Mapping[str, Sequence[Any]]
+"""Of the records, by the fields' names; with each one's `day` and its `hour` of that."""
+_picked = sums.pick("requests", "errors", "failed", *SUMS)
 
 
-def is_error(record: Record) -> bool:
-    """The caller did not get what was asked for, whoever's fault it was."""
-    return record["status"] >= 400 or record["outcome"] in FAILED
+def add(groups: Mapping[tuple[date, int, str, str, int], sums.Numbers], records: Columns) -> None:
+    """Add what is new to the sums and timings of its hours. To be called in a transaction.
 
-
-def add(records: list[Record]) -> None:
-    """Add what is new to the sums and timings of its hours. To be called in a transaction."""
-    hours: dict[tuple[str, datetime, str], list[Any]] = defaultdict(lambda: [0] * (3 + len(SUMS)))
-    timings: dict[tuple[datetime, str, int], int] = defaultdict(int)
-    for pair, added in _pairs(records, timings).items():
-        hour, platform, model = pair
-        for by, name in (("all", ""), ("platform", platform), ("model", model)):
-            found = hours[by, hour, name]
-            for place, value in enumerate(added):
-                found[place] += value
+    `groups`: sums of the records, by day, licence, platform, model and hour.
+    """
+    pairs = sums.by_key(
+        ((_moment(day, hour), platform, model), numbers)
+        for (day, _licence, platform, model, hour), numbers in groups.items()
+    )
+    hours = sums.by_key(
+        ((by, hour, name), numbers)
+        for (hour, platform, model), numbers in pairs.items()
+        for by, name in (("all", ""), ("platform", platform), ("model", model))
+    )
     sums.add(
         UsageHour,
         key=("by", "hour", "name"),
         sums=("requests", "errors", "failed", *SUMS),
         also=(),
-        rows=[(*key, *found) for key, found in sorted(hours.items())],
+        rows=[(*key, *_picked(numbers)) for key, numbers in sorted(hours.items())],
     )
+    timings = _timings(records)
     sums.add(
         UsageTiming,
         key=("hour", "kind", "bucket"),
         sums=("count",),
         also=(),
-        rows=[(*key, count) for key, count in sorted(timings.items())],
+        rows=[
+            (_moment(day, hour), kind, bucket, count)
+            for (day, hour, kind, bucket), count in sorted(timings.items())
+        ],
     )
 
 
-def _pairs(
-    records: list[Record], timings: dict[tuple[datetime, str, int], int]
-) -> dict[tuple[datetime, str, str], list[Any]]:
-    """Sums of each hour, platform and model: one pass over the records, which are many.
+@lru_cache(32)
+def _moment(day: date, hour: int) -> datetime:
+    """When it began; the same object for the same hour, so that keys compare quickly."""
+    return datetime.combine(day, time(hour), UTC)
 
-    Adds to `timings` on the way. Timed are answers that the caller got whole, other than pictures
-    and films; the first byte is that of streams.
+
+def _timings(records: Columns) -> Mapping[tuple[date, int, str, int], int]:
+    """How many took how long: answers that the caller got whole, other than pictures and films.
+
+    The first byte is that of streams.
     """
-    pairs: dict[tuple[datetime, str, str], list[Any]] = defaultdict(lambda: [0] * (3 + len(SUMS)))
-    hours: dict[datetime, datetime] = {}
-    for record in records:
-        at = record["at"]
-        hour = at.replace(minute=0, second=0, microsecond=0)
-        hour = hours.setdefault(hour, hour)  # one object, so that keys compare quickly
-        of_pair = pairs[hour, record["platform"], record["model"]]
-        of_pair[0] += 1
-        of_pair[1] += is_error(record)
-        of_pair[2] += record["outcome"] in FAILED
-        for place, name in enumerate(SUMS, 3):
-            of_pair[place] += record[name]
-        if record["outcome"] == "completed" and not record["endpoint"].startswith(MEDIA):
-            timings[hour, "latency", bucket_of(record["latency_ms"])] += 1
-            if record["stream"] and record["first_byte_ms"] is not None:
-                timings[hour, "first_byte", bucket_of(record["first_byte_ms"])] += 1
-    return pairs
+    names = ("day", "hour", "outcome", "endpoint", "latency_ms", "stream", "first_byte_ms")
+    timings: dict[tuple[date, int, str, int], int] = defaultdict(int)
+    for day, hour, outcome, endpoint, latency_ms, stream, first_byte_ms in zip(
+        *(records[name] for name in names), strict=True
+    ):
+        if outcome == "completed" and not endpoint.startswith(MEDIA):
+            timings[day, hour, "latency", bucket_of(latency_ms)] += 1
+            if stream and first_byte_ms is not None:
+                timings[day, hour, "first_byte", bucket_of(first_byte_ms)] += 1
+    return timings

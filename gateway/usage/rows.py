@@ -6,8 +6,9 @@ with the relay, and instances cost several times as much (docs/decisions/0005).
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -21,15 +22,17 @@ from licences.models import Licence, LicenceSpend
 from platforms.models import Credential
 
 Record = dict[str, Any]
+Columns = hours.Columns
 _FIELDS = [field for field in UsageRecord._meta.concrete_fields if not field.primary_key]
 _NAMES = [field.name for field in _FIELDS]
-_DEFAULTS = {
-    field.name: field.get_default() if field.has_default() else ("" if not field.null else None)
-    for field in _FIELDS
-}
 _REQUIRED = {
     field.name for field in _FIELDS if not (field.has_default() or field.null or field.blank)
 }
+_DEFAULTS = {
+    field.name: field.get_default() if field.has_default() else ("" if field.blank else None)
+    for field in _FIELDS
+} | {"seconds": 0.0}  # by the field 0, which is not of the column's type
+_values = itemgetter(*_NAMES)
 # What a column holds: the type, and the longest text or the largest number. An upstream may claim
 # any number of tokens; PostgreSQL refuses what does not fit, and would refuse its batch for ever.
 _MOST = {
@@ -54,11 +57,10 @@ _COLUMNS: dict[str, tuple[Any, int]] = {
     if field.name != "at"
 }
 _NULLABLE = frozenset(field.name for field in _FIELDS if field.null)
-_SUMS = (
-    *("prompt_tokens", "cached_tokens", "cache_write_tokens"),
-    *("completion_tokens", "reasoning_tokens"),
-    *("images", "seconds", "cost_micros", "latency_ms"),
-)
+_OF_DAY = tuple(name for name in sums.SUMMED if name != "failed")
+_of_day = sums.pick(*_OF_DAY)
+_DAY_KEY = ("day", "licence", "platform", "model")
+_COST = sums.SUMMED.index("cost_micros")
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not what only looks like it: \\u0000
 LAST_USE_WITHIN = timedelta(minutes=1)
 """A last use is noted this exactly: a busy licence's row is not written by every batch."""
@@ -90,11 +92,53 @@ def checked(line: Json) -> Record:
                 else True
             )
             record[name] = value if fits else _fit(name, value, kind, most)
+    record["at"] = _moment(line["at"])
+    return record
+
+
+def all_checked(lines: Sequence[Json]) -> list[Record]:
+    """Records of lines that all fit as they are, as those of this version do. Raises NoRecord.
+
+    Each column of many lines is looked at as a whole: 2.6 µs a line, by `checked` 4 (Nov 2026).
+    """
+    if not lines:
+        return []
     try:
-        record["at"] = datetime.fromtimestamp(line["at"] / 1e6, UTC)
+        records: list[Record] = [_DEFAULTS | line for line in lines]
+    except TypeError as error:
+        raise NoRecord from error
+    columns = zip(*map(_values, records), strict=True)
+    for name, column in zip(_NAMES, columns, strict=True):
+        if name != "at" and not _all_fit(name, column):
+            raise NoRecord(name)
+    for record in records:
+        record["at"] = _moment(record["at"])
+        if not record["request_id"]:
+            raise NoRecord("request_id")
+    return records
+
+
+def _all_fit(name: str, column: Sequence[Any]) -> bool:
+    """Whether none of these values has to be made to fit."""
+    kind, most = _COLUMNS[name]
+    if name in _NULLABLE:
+        column = [value for value in column if value is not None]
+    found = set(map(type, column))
+    if found != {kind}:
+        return not found
+    if kind is int:
+        return bool(min(column) >= 0 and max(column) <= most)
+    if kind is str:
+        return max(map(len, column)) <= most and "\x00" not in "".join(column)
+    return True
+
+
+def _moment(at: Any) -> datetime:
+    """Of microseconds. Raises NoRecord."""
+    try:
+        return datetime.fromtimestamp(at / 1e6, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise NoRecord("at") from error
-    return record
 
 
 def _fit(name: str, value: Any, kind: type, most: int) -> Any:
@@ -119,25 +163,50 @@ def insert(records: Iterable[Record]) -> int:
     by_id = {record["request_id"]: record for record in records}
     for request_id in bulk.known(UsageRecord, "request_id", list(by_id)):
         del by_id[request_id]
-    new = list(by_id.values())
-    if new:
-        _insert_records(new)
-        _add_to_days(new)
-        hours.add(new)
-        _add_to_spends(new)
-        _note_use(Licence, "licence_id", new)
-        _note_use(Credential, "credential_id", new)
-    return len(new)
+    if by_id:
+        _insert_new(_columns(by_id.values()))
+    return len(by_id)
 
 
-def _insert_records(records: list[Record]) -> None:
-    rows = []
-    for record in records:
-        record = record.copy()
-        for name in _JSON:
-            record[name] = _json(record[name])
-        rows.append([record[name] for name in _NAMES])
-    bulk.insert(UsageRecord, _NAMES, rows)
+def _columns(records: Collection[Record]) -> Columns:
+    """By the fields' names; and what more they are summed by, and what is counted."""
+    columns = dict(zip(_NAMES, zip(*map(_values, records), strict=True), strict=True))
+    failed = [1 if outcome in hours.FAILED else 0 for outcome in columns["outcome"]]
+    ends = zip(columns["status"], failed, strict=True)
+    return {
+        **columns,
+        "day": [at.date() for at in columns["at"]],
+        "hour": [at.hour for at in columns["at"]],  # with `day` a tenth of a `datetime`'s cost
+        "licence": [id or 0 for id in columns["licence_id"]],
+        "requests": [1] * len(failed),
+        "errors": [1 if failed or status >= 400 else 0 for status, failed in ends],
+        "failed": failed,
+    }
+
+
+def _insert_new(records: Columns) -> None:
+    _insert_records(records)
+    # One pass over the records; all other sums are sums of these, which are fewer.
+    numbers = _rows(records, sums.SUMMED)
+    of_hours = sums.by_key(zip(_rows(records, (*_DAY_KEY, "hour")), numbers, strict=True))
+    days = sums.by_key((key[:-1], numbers) for key, numbers in of_hours.items())
+    _add_to_days(days, dict(zip(_rows(records, _DAY_KEY), records["licence_name"], strict=True)))
+    coarser.add(days)
+    hours.add(of_hours, records)
+    _add_to_spends(days)
+    _note_use(Licence, records["licence_id"], records["at"])
+    _note_use(Credential, records["credential_id"], records["at"])
+
+
+def _rows(records: Columns, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    return zip(*[records[name] for name in names], strict=True)
+
+
+def _insert_records(records: Columns) -> None:
+    columns = [
+        list(map(_json, records[name])) if name in _JSON else records[name] for name in _NAMES
+    ]
+    bulk.insert(UsageRecord, _NAMES, columns)
 
 
 def _json(value: Json) -> str:
@@ -146,39 +215,24 @@ def _json(value: Json) -> str:
     return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
-def _add_to_days(records: list[Record]) -> None:
-    days: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0] * (2 + len(_SUMS)))
-    names: dict[tuple[Any, ...], str] = {}
-    for record in records:
-        day, licence_id = record["at"].date(), record["licence_id"] or 0
-        key = (day, licence_id, record["platform"], record["model"])
-        names[key] = record["licence_name"]
-        of_day = days[key]
-        of_day[0] += 1
-        of_day[1] += hours.is_error(record)
-        for place, name in enumerate(_SUMS, 2):
-            of_day[place] += record[name]
+def _add_to_days(
+    days: Mapping[coarser.DayKey, sums.Numbers], names: Mapping[coarser.DayKey, str]
+) -> None:
+    """`names`: of the licences, as they were called last."""
     sums.add(
         UsageDay,
         key=("day", "licence_id", "platform", "model"),
-        sums=("requests", "errors", *_SUMS),
+        sums=_OF_DAY,
         also=("licence_name",),
         # In one order everywhere, so that two processes never wait for each other's rows.
-        rows=[(*key, *of_day, names[key]) for key, of_day in sorted(days.items())],
-    )
-    coarser.add(
-        {
-            key: dict(zip(("requests", "errors", *_SUMS), of_day, strict=True))
-            for key, of_day in days.items()
-        }
+        rows=[(*key, *_of_day(numbers), names[key]) for key, numbers in sorted(days.items())],
     )
 
 
-def _add_to_spends(records: list[Record]) -> None:
-    spends: dict[tuple[int, str, date], int] = defaultdict(int)
-    for record in records:
-        if (cost := record["cost_micros"]) and (id := record["licence_id"]):
-            day = record["at"].date()
+def _add_to_spends(days: Mapping[coarser.DayKey, sums.Numbers]) -> None:
+    spends: dict[tuple[int, str, date], float] = defaultdict(int)
+    for (day, id, _platform, _model), numbers in days.items():
+        if (cost := numbers[_COST]) and id:
             spends[id, LicenceSpend.TOTAL, _KEPT_TOTAL_SINCE] += cost
             spends[id, LicenceSpend.DAY, day] += cost
             spends[id, LicenceSpend.MONTH, day.replace(day=1)] += cost
@@ -193,10 +247,10 @@ def _add_to_spends(records: list[Record]) -> None:
     )
 
 
-def _note_use(model: type[Model], column: str, records: list[Record]) -> None:
+def _note_use(model: type[Model], ids: Iterable[int | None], moments: Iterable[datetime]) -> None:
     """Past the models: use is no change of the configuration, so no version is bumped."""
     latest: dict[int, datetime] = {}
-    for record in records:
-        if id := record[column]:
-            latest[id] = max(record["at"], latest.get(id, record["at"]))
+    for id, at in zip(ids, moments, strict=True):
+        if id and (id not in latest or at > latest[id]):
+            latest[id] = at
     bulk.raise_to(model, "last_used_at", sorted(latest.items()), LAST_USE_WITHIN)

@@ -1,9 +1,9 @@
 """What is written in bulk is what was said, whatever is in it; in both databases."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from gateway.models import UsageModelDay, UsageRecord
 from gateway.usage import bulk, coarser, rows, sums
@@ -100,3 +100,48 @@ def test_a_moment_is_raised_and_never_lowered(within: timedelta) -> None:
 
     found = Licence.objects.order_by("pk").values_list("last_used_at", flat=True)
     assert list(found) == [NOW, NOW, NOW - within, NOW, NOW + second]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        NOW,
+        NOW.replace(microsecond=7),
+        NOW.replace(microsecond=999_999, hour=3, minute=4, second=5),
+        NOW.replace(microsecond=7, tzinfo=timezone(timedelta(hours=-11))),
+        NOW.replace(year=987, microsecond=7),
+    ],
+)
+def test_a_moment_is_written_as_django_writes_it(at: datetime) -> None:
+    by_django = UsageRecord.objects.create(**{**rows.checked(record()), "at": at})
+    rows.insert([{**rows.checked(record()), "at": at}])
+
+    assert UsageRecord.objects.filter(at=at).count() == 2
+    assert set(_raw("at")) == {_raw("at", by_django.pk)[0]}
+
+
+def test_yes_and_no_are_written_as_django_writes_them() -> None:
+    line = record(stream=True, measured=False)
+    UsageRecord.objects.create(**rows.checked(line))
+    rows.insert([rows.checked({**line, "request_id": "other"})])
+
+    assert len(set(_raw("stream"))) == len(set(_raw("measured"))) == 1
+    assert UsageRecord.objects.filter(stream=True, measured=False).count() == 2
+
+
+def _raw(column: str, number: int | None = None) -> list[str]:
+    """What the database holds, as text."""
+    where = "" if number is None else f" WHERE id = {number}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT CAST({column} AS text) FROM gateway_usagerecord{where}")
+        return [value for (value,) in cursor.fetchall()]
+
+
+def test_numbers_of_the_same_key_are_added_up() -> None:
+    few = tuple(range(len(sums.SUMMED)))
+    many = tuple(10 * number for number in few)
+
+    found = sums.by_key([("a", few), ("b", few), ("a", many)])
+
+    assert found == {"a": tuple(11 * number for number in few), "b": few}
+    assert sums.pick("failed", "requests")(many) == (20, 0)

@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.models import UsageRecord
+from gateway.models import UsageDay, UsageRecord
+from gateway.usage import rows
 from gateway.usage.booking import Booking
 from gateway.usage.prices import MAX_COST_MICROS
-from tests.gateway.usage.records import record
+from tests.gateway.usage.records import NOON, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,3 +85,46 @@ def test_names_that_callers_make_up_never_hold_up_booking(
     assert book(tmp_path, record(tries=[{"model": name}])) == 2
     [tries] = [found.tries for found in UsageRecord.objects.all() if found.tries]
     assert tries == [{"model": saved}]
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {},
+        {"licence_id": None, "first_byte_ms": None},
+        {"first_byte_ms": 3, "stream": True, "prices": {"prompt": 3}, "tries": [{"model": "m"}]},
+        {"seconds": 2.5, "images": 1},
+    ],
+)
+def test_lines_as_this_version_writes_them_are_checked_all_at_once(over: dict[str, Any]) -> None:
+    lines = [record(**over), record()]
+
+    assert rows.all_checked(lines) == [rows.checked(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(5, None, "text", [], {}, ["request_id", "at"]),
+        *(record(request_id=value) for value in ("", None, 5)),
+        *(record(at=value) for value in (None, "now", 2**80)),
+        *(record(status=value) for value in (None, True, "200", 200.0, -1, 2**15)),
+        *(record(outcome=value) for value in (None, 1, "x" * 21)),
+        *(record(model=value) for value in ("a\x00b", "x" * 201)),
+        *(record(stream=value) for value in (None, 1)),
+        *(record(prices=None), record(prices=[])),
+        *(record(credential_id=value) for value in ("5", -1, False)),
+        *(record(seconds=value) for value in (3, None)),
+        *({k: v for k, v in record().items() if k != name} for name in ("at", "request_id")),
+    ],
+)
+def test_lines_among_which_one_does_not_fit_are_left_to_be_checked_one_by_one(line: Any) -> None:
+    with pytest.raises(rows.NoRecord):
+        rows.all_checked([record(), line, record()])
+
+
+def test_a_day_bears_the_name_that_its_licence_was_booked_with_last(tmp_path: Path) -> None:
+    late = record(at=NOON + 3_600_000_000, licence_name="before")
+
+    assert book(tmp_path, late) == 2  # the other one, of an hour before, says ada
+    assert UsageDay.objects.get().licence_name == "ada"
