@@ -36,7 +36,10 @@ class Line:
     @property
     def is_streaming(self) -> bool:
         """The same in the middle of a stream, whose head has gone out."""
-        return self.is_open and self._cycle.response_started
+        cycle = self._cycle
+        return cycle.response_started and not (
+            cycle.flow.write_paused or cycle.disconnected or cycle.response_complete
+        )
 
     def on_gone(self, told: Callable[[], None] | None) -> None:
         """Have this called when the client leaves, soon if it has left; None: not any more."""

@@ -134,19 +134,19 @@ class _Pump:
 
     def _take(self, piece: bytes) -> bool:
         """All events of one read in one write: what came together leaves together."""
-        stream = self._stream
+        stream, stencil = self._stream, self._stream.stencil
+        pending = stencil and stream.decoder.is_between and stencil.fill_framed(piece)
+        if stencil and pending:
+            stream.reader.text_length += len(pending) - stencil.around
+        else:
+            pending = _said(stream, _events(stream, piece))
+        is_over = stream.reader.done or stream.failure
+        if pending and not is_over and self._client.write_now(pending):
+            self._watch.relayed()
+            return True
         self._watch.touch()
-        pending = _said(stream, _events(stream, piece))
-        if (
-            stream.reader.done
-            or stream.failure
-            or (pending and not self._client.write_now(pending))
-        ):
-            self.pending = pending
-            return False
-        if pending:
-            self._watch.sent()
-        return True
+        self.pending = pending
+        return not (is_over or pending)
 
 
 async def drain(stream: Stream) -> None:

@@ -132,6 +132,11 @@ class Watch:
         self._last = self._loop.time()
         self._ping_at = self._last + self._ping_s
 
+    def relayed(self) -> None:
+        """Something was heard and, in the same moment, sent."""
+        self._last = now = self._loop.time()
+        self._ping_at = now + self._ping_s
+
     def translated(self) -> "_Translation":
         """Turn a cancellation by this watch into ClientGone or Failure; others pass through.
 

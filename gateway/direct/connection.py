@@ -139,8 +139,14 @@ class Connection(asyncio.Protocol):
         return self._take is None
 
     def _hand_over(self, take: Take) -> None:
+        pieces = self._pieces
+        if len(pieces) == 1 and not self._is_paused:  # as a rule
+            piece = pieces.pop()
+            self._size = 0
+        else:
+            piece = self._taken()
         try:
-            if take(self._taken()):
+            if take(piece):
                 return
         except Exception as error:
             self._raised = error  # to whoever waits in `_each`

@@ -1,5 +1,6 @@
 """Events that are alike: put right without parsing, and never other than by parsing."""
 
+import itertools
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from hypothesis import given, strategies as st
 from gateway.faces.openai import OPENAI
 from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_stream import OpenAIReader
-from gateway.relay import Stream, _said
+from gateway.relay import Stream, _Pump, _said
 from gateway.shapes import Reply
 from gateway.sse import Decoder, Event
 from gateway.stencil import MOST_MISSES, Stencil
@@ -41,6 +42,31 @@ def both_ways(datas: list[bytes]) -> tuple[Stream, Stream]:
         for name in ("text_length", "finished", "done", "usage", "recall"):
             assert getattr(quick.reader, name) == getattr(slow.reader, name)
     return quick, slow
+
+
+class Taking:
+    """A client and a watch that take everything, and a pump between a stream and them."""
+
+    def __init__(self, given: Stream) -> None:
+        self.written: list[bytes] = []
+        both: Any = self
+        self._pump = _Pump(given, both, both)
+
+    def take(self, pieces: list[bytes]) -> bytes:
+        """What has gone out, or is about to, after these pieces of a body."""
+        for piece in pieces:
+            if not self._pump._take(piece):
+                break
+        return b"".join(self.written) + self._pump.pending
+
+    def write_now(self, data: bytes) -> bool:
+        self.written.append(data)
+        return True
+
+    def touch(self) -> None:
+        """The watch's."""
+
+    relayed = touch
 
 
 def fills(stencil: Stencil | None, data: bytes) -> bool:
@@ -179,3 +205,37 @@ SPELT = st.sampled_from([orjson.dumps, lambda one: orjson.dumps(one, option=orjs
 @given(st.lists(st.tuples(EVENTS, SPELT), max_size=12))
 def test_a_stencil_never_changes_what_is_said(events: list[tuple[dict[str, Any], Any]]) -> None:
     both_ways([ROLE, *(spelt(one) for one, spelt in events)])
+
+
+@given(
+    st.lists(st.tuples(EVENTS, SPELT), max_size=12),
+    st.lists(st.integers(1, 400), max_size=12),
+    st.sampled_from([b"data: %b\n\n", b"data:%b\n\n", b"data: %b\r\n\r\n", b": \n\ndata: %b\n\n"]),
+)
+def test_nor_does_it_however_the_bytes_are_framed_and_cut(
+    events: list[tuple[dict[str, Any], Any]], cuts: list[int], frame: bytes
+) -> None:
+    framed = [frame % data for data in (ROLE, *(spelt(one) for one, spelt in events))]
+    body = b"".join(framed)
+    ends = [0, *sorted({min(cut, len(body)) for cut in cuts}), len(body)]
+    cut = [body[start:end] for start, end in itertools.pairwise(ends) if start < end]
+    quick = stream(Stencil()), stream(Stencil())
+    slow = stream(None)
+
+    said = Taking(slow).take([body])
+
+    for one, pieces in zip(quick, (framed, cut), strict=True):
+        assert Taking(one).take(pieces) == said
+        assert one.reader.text_length == slow.reader.text_length
+        assert str(one.failure) == str(slow.failure)
+
+
+def test_one_event_in_a_piece_is_not_even_told_apart() -> None:
+    framed = [b"data: %b\n\n" % orjson.dumps(event(text)) for text in ("Hello", " wor", "ld")]
+    quick = stream(Stencil())
+    taking = Taking(quick)
+    taking.take([b"data: %b\n\n" % ROLE, framed[0]])
+
+    quick.decoder.feed = None  # type: ignore[method-assign, assignment] # so it cannot be asked
+
+    assert taking.take(framed[1:]).count(b"data: ") == 4
