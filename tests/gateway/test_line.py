@@ -11,7 +11,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.client import LINE, Client
-from gateway.line import Line
+from gateway.line import Line, _chunked
 from tests.gateway.conftest import Site
 from tests.upstreams import chunk, hello, sse, stream
 
@@ -195,3 +195,8 @@ def test_no_header_can_bring_another_along(value: bytes) -> None:
     with pytest.raises(RuntimeError, match="line break"):
         line(cycle).answer([(b"x-tokens-platform", value)], b"{}")
     assert not cycle.written.getvalue()
+
+
+@pytest.mark.parametrize("size", [1, 9, 10, 15, 16, 1023, 1024, 70_000])
+def test_a_chunk_says_its_size_in_hex(size: int) -> None:
+    assert _chunked(b"x" * size) == f"{size:x}\r\n{'x' * size}\r\n".encode()
