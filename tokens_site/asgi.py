@@ -46,7 +46,9 @@ class Entrance:
         self._places: dict[bytes, tuple[Application, dict[str, Any]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is in order."""
+        """Pass on what is in order; what is no request of HTTP's has doors of its own."""
+        if scope["type"] != "http":
+            return await self._application(scope, receive, send)
         path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
         if (place := self._places.get(path)) is not None:
             scope["url_route"] = {"args": (), "kwargs": place[1]}
@@ -89,11 +91,9 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             return
 
 
-application = ProtocolTypeRouter(
+_by_protocol = ProtocolTypeRouter(
     {
-        "http": Entrance(
-            URLRouter([*routing.urlpatterns, re_path(r"", Bounded(django_application))])  # type: ignore[arg-type] # ASGI
-        ),
+        "http": URLRouter([*routing.urlpatterns, re_path(r"", Bounded(django_application))]),  # type: ignore[arg-type] # ASGI
         "websocket": URLRouter(
             [
                 re_path(r"^admin/live/socket$", socket),  # type: ignore[arg-type] # ASGI
@@ -103,3 +103,5 @@ application = ProtocolTypeRouter(
         "lifespan": lifespan,
     }
 )
+
+application = Entrance(_by_protocol)

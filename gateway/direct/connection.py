@@ -75,7 +75,11 @@ class Connection(asyncio.Protocol):
         while not self._has_head:
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            self._waiter = waiter = self.loop.create_future()
+            try:
+                await waiter
+            finally:
+                self._waiter = None
 
     def response(self, give_back: "Callable[[Connection], None]") -> UpstreamResponse:
         """The answer, whose headers are there."""
