@@ -6,11 +6,12 @@ when it fires (docs/decisions/0002).
 """
 
 import asyncio
-import contextlib
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from typing_extensions import override
 
 from gateway.shapes import Failure
 
@@ -145,15 +146,9 @@ class Watch:
         """
         return _Translation(self)
 
-    @contextlib.contextmanager
-    def attempt(self) -> Iterator[None]:
+    def attempt(self) -> "_Translation":
         """The same around an attempt; after one that failed no platform is waited for."""
-        try:
-            with _Translation(self):
-                yield
-        except Failure:
-            self.expect_nothing()
-            raise
+        return _Attempt(self)
 
     @property
     def is_over(self) -> bool:
@@ -229,6 +224,27 @@ class _Translation:
             meant = self._watch.take_reason()
             if meant is not None:
                 raise meant from None
+
+
+class _Attempt(_Translation):
+    """The same, and what is raised in it ends the waiting for the platform."""
+
+    __slots__ = ()
+
+    @override
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            super().__exit__(kind, error, traceback)
+        except Failure:
+            self._watch.expect_nothing()
+            raise
+        if isinstance(error, Failure):
+            self._watch.expect_nothing()
 
 
 class _Alarm:

@@ -19,6 +19,7 @@ from gateway.faces import Asked, Face
 from gateway.shapes import Chat, Json
 
 ROLES = ("developer", "system", "user", "assistant", "tool", "function")
+_PLAIN_ROLES = ("user", "assistant", "system", "developer")  # "tool" has an id besides
 _JSON_TYPES: dict[type, str] = {
     str: "a string",
     bool: "a boolean",
@@ -52,7 +53,8 @@ def read_chat(body: bytes) -> Chat:
     if not messages:
         raise BadRequest("'messages' is empty; at least one message is needed.", param="messages")
     for index, message in enumerate(messages):
-        _check_message(message, index)
+        if not _is_plain(message):
+            _check_message(message, index)
     _check_stream(chat)
     for name, kind in (("tools", list), ("n", int), ("response_format", dict), ("metadata", dict)):
         if chat.get(name) is not None:
@@ -159,6 +161,15 @@ def _check_stream(chat: Chat) -> None:
         )
     if options.get("include_usage") is not None:
         typed(options["include_usage"], "stream_options.include_usage", bool)
+
+
+def _is_plain(message: Any) -> bool:
+    """A role that says a text, as most do: there is nothing that a longer look could find."""
+    return (
+        type(message) is dict
+        and message.get("role") in _PLAIN_ROLES
+        and type(message.get("content")) is str
+    )
 
 
 def _check_message(message: Any, index: int) -> None:

@@ -300,12 +300,14 @@ def read_usage(usage: Json) -> Usage | None:
     cached = prompt.get("cached_tokens")
     if cached is None:
         cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek
-    counts = {name: as_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")}
+    asked = as_count(usage.get("prompt_tokens"))
+    answered = as_count(usage.get("completion_tokens"))
     thought = as_count(completion.get("reasoning_tokens"))
-    if thought and as_count(usage.get("total_tokens")) == sum(counts.values()) + thought:
-        counts["completion_tokens"] += thought  # xAI counts it beside, OpenAI within
+    if thought and as_count(usage.get("total_tokens")) == asked + answered + thought:
+        answered += thought  # xAI counts it beside, OpenAI within
     return Usage(
-        **counts,
+        asked,
+        answered,
         cached_tokens=as_count(cached),
         reasoning_tokens=thought,
         cache_write_tokens=as_count(prompt.get("cache_write_tokens")),
@@ -322,11 +324,10 @@ def _finish_reason(reason: Json) -> str | None:
 
 
 def _text_length(message: dict[str, Json]) -> int:
-    length = sum(
-        size(message[name])
-        for name in ("content", "reasoning_content", "refusal")
-        if isinstance(message.get(name), str)
-    )
+    length = 0
+    for name in ("content", "reasoning_content", "refusal"):
+        if isinstance(text := message.get(name), str):
+            length += size(text)
     for call in message.get("tool_calls") or ():
         length += size((call.get("function") or {}).get("arguments") or "")
     return length
