@@ -117,7 +117,8 @@ class Attempts(Generic[C]):
             try:
                 result = await self._once(attempt, use)
             except Failure as again:
-                failure = again
+                # Kept without the frames that it came through: they know this one, which knows it.
+                failure = again.with_traceback(None)
             else:
                 use.succeeded()
                 self._use = use

@@ -94,9 +94,22 @@ class Answering:
             if explained.code == "internal_error":
                 logger.error("Request %s failed inside the gateway", entry.id, exc_info=error)
             await answer_error(client, entry, explained, self._face)
+            _without_frames(explained)
         else:
             return False
+        _without_frames(error)
         return True
+
+
+def _without_frames(error: BaseException | None) -> None:
+    """Cut an error, and what led to it, off from the frames that it came through.
+
+    They know the entry, and that keeps its error: a circle, in which the body of a refused call
+    would wait for the collector.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 async def answered(

@@ -135,7 +135,7 @@ class _Pump:
     def _take(self, piece: bytes) -> bool:
         """All events of one read in one write: what came together leaves together."""
         stream, stencil = self._stream, self._stream.stencil
-        pending = stencil and stream.decoder.is_between and stencil.fill_framed(piece)
+        pending = stencil and stream.decoder.is_between and stencil.fill(piece)
         if stencil and pending:
             stream.reader.text_length += len(pending) - stencil.around
         else:
@@ -185,7 +185,7 @@ def _said(stream: Stream, events: list[sse.Event]) -> bytes:
         return _encode(stream.encode, _chunks(stream, events))
     pieces = []
     for event in events:
-        made = stencil.fill(event.data)
+        made = stencil.fill(sse.encode(event.data))
         if made is not None:
             reader.text_length += len(made) - stencil.around
         else:

@@ -13,6 +13,7 @@ import orjson
 from gateway.shapes import Chunk, Json
 
 _PROBE = "probe"
+_FRAME = b"data: ", b"\n\n"  # as sse.encode makes it, and nearly everybody
 MOST_MISSES = 8
 """In a row, and the stream is one whose events are never alike: a random padding in each, say."""
 
@@ -20,30 +21,21 @@ MOST_MISSES = 8
 class Stencil:
     """One stream's: what stands around the text of its latest plain event, here and there."""
 
-    __slots__ = (
-        *("_after", "_before", "_framed", "_left", "_made_after", "_made_before", "around"),
-    )
+    __slots__ = ("_after", "_before", "_left", "_made_after", "_made_before", "around")
 
     def __init__(self) -> None:
         self._before = self._after = self._made_before = self._made_after = b""
-        self._framed = b"", b""
         self._left = MOST_MISSES
         self.around = 0
         """Bytes of a filled stencil that are not its text."""
 
-    def fill(self, data: bytes) -> bytes | None:
-        """What the client gets for an event of this data; None: find out the long way."""
-        return self._filled(data, self._before, self._after)
-
-    def fill_framed(self, piece: bytes) -> bytes | None:
-        """The same for bytes that come between two events, if they are one in the usual frame."""
-        return self._filled(piece, *self._framed)
-
-    def _filled(self, data: bytes, before: bytes, after: bytes) -> bytes | None:
-        if not before or not data.startswith(before) or not data.endswith(after):
+    def fill(self, event: bytes) -> bytes | None:
+        """What the client gets for an event in its usual frame; None: find out the long way."""
+        before, after = self._before, self._after
+        if not before or not event.startswith(before) or not event.endswith(after):
             return None
-        text = data[len(before) : -len(after)]
-        if len(data) < len(before) + len(after) or b'"' in text or b"\\" in text:
+        text = event[len(before) : -len(after)]
+        if len(event) < len(before) + len(after) or b'"' in text or b"\\" in text:
             return None
         try:
             # Neither control characters, which no JSON text may hold, nor broken UTF-8.
@@ -67,8 +59,7 @@ class Stencil:
             return  # the text stands somewhere else, too, or is spelt in another way
         before, after = _around(data, quoted)
         if _is_text_of(before, after, data):
-            self._before, self._after = before, after
-            self._framed = b"data: " + before, after + b"\n\n"
+            self._before, self._after = _FRAME[0] + before, after + _FRAME[1]
             self._made_before, self._made_after = _around(made, quoted)
             self.around = len(self._made_before) + len(self._made_after)
 

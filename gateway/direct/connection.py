@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import httptools
 from typing_extensions import override
@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
         self.is_open = False
         self._everybody = everybody
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._begin()
 
@@ -54,9 +54,9 @@ class Connection(asyncio.Protocol):
         self._is_whole = False
         self._may_stay = False
         self._is_asked = False
-        self._error: Exception | None = None
+        self._error: type[Exception] | None = None  # an error itself would keep its frames, and us
         self._take: Take | None = None
-        self._raised: Exception | None = None
+        self._raised: list[Exception] = []  # of whoever takes; taken out where it is raised
 
     async def ask(self, start: bytes, body: bytes) -> None:
         """Send a request; returns when the answer's headers are there."""
@@ -132,8 +132,8 @@ class Connection(asyncio.Protocol):
                 while not (self._has_enough() or self._is_whole or self._error):
                     await self._wait()
                 if self._has_enough():
-                    if self._raised is not None:
-                        raise self._raised
+                    if self._raised:
+                        raise self._raised.pop()
                     return False
             finally:
                 self._take = None
@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
             if take(piece):
                 return
         except Exception as error:
-            self._raised = error  # to whoever waits in `_each`
+            self._raised.append(error)  # to whoever waits in `_each`
         self._take = None
 
     def _taken(self) -> bytes:
@@ -192,13 +192,14 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
         self._everybody.discard(self)
+        self._parser = None  # they know each other, and nothing more is to be parsed
         if not self._is_whole and self._error is None:
             if self._has_head and exc is None and not _is_measured(self._headers):
                 self._is_whole = True  # its end is the connection's
             elif self._has_head:
-                self._error = Broken()
+                self._error = Broken
             else:
-                self._error = Disconnected() if exc is None else Broken()
+                self._error = Disconnected if exc is None else Broken
         self._wake()
 
     @override
@@ -207,17 +208,17 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(NotHttp())
+            self._fail(NotHttp)
         else:
             if self._beside > MAX_HEADER and not self._is_whole:
-                self._fail(NotHttp())
+                self._fail(NotHttp)
         # Once per packet, however many events it held: they go on together.
         if self._take is not None and self._pieces:
             self._hand_over(self._take)
         if self._take is None or self._is_whole or self._error is not None:
             self._wake()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: type[Exception]) -> None:
         if not self._is_whole:
             self._error = error
         self.abort()

@@ -12,7 +12,7 @@ from gateway.protocols.openai import OpenAI
 from gateway.protocols.openai_stream import OpenAIReader
 from gateway.relay import Stream, _Pump, _said
 from gateway.shapes import Reply
-from gateway.sse import Decoder, Event
+from gateway.sse import Decoder, Event, encode
 from gateway.stencil import MOST_MISSES, Stencil
 from platforms.routes import Dialect
 from tests.gateway.protocols.test_dialect import route
@@ -71,7 +71,7 @@ class Taking:
 
 def fills(stencil: Stencil | None, data: bytes) -> bool:
     assert stencil is not None
-    return stencil.fill(data) is not None
+    return stencil.fill(encode(data)) is not None
 
 
 ROLE = orjson.dumps(
