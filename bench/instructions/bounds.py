@@ -22,7 +22,7 @@ class Bound:
 BOUNDS = (
     Bound("blocking call", "call", over="call", measured=1.30, most=1.55),
     Bound("stream, without its events", "stream", over="stream", measured=1.81, most=2.15),
-    Bound("streamed event", "event", over="event", measured=0.63, most=0.8),
+    Bound("streamed event", "event", over="event", measured=0.63, most=0.77),
     # The bare relay books nothing: beside one of its calls.
     Bound("booked record", "record", over="call", measured=0.59, most=0.7),
 )
