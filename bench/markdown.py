@@ -75,11 +75,11 @@ a paced stream). Lag: how much later an event came than it would have if all had
 the quickest of its stream (paced streams: 50 events a second each, two on each connection; the
 connections begin evenly over 2 s, so that for 2 s all are busy). Of 500 and 1,000 streams 100 are
 read event by event, and lags are theirs; the others are read four times a second, so that their
-end is seen up to a quarter of a second late. Waits and lags are those of complete answers only. What has not ended
-{CROWD_S:.0f} s after it should be over is cut and an error ("stalled" in report.json). Memory: the
-most that was resident during the turn, with what earlier turns left; MB = 10^6 bytes. CPU has the
-work that follows the last answer, so busy can be over 100%. Load busy near 100%: load and upstream
-were the limit, not the one that was measured.
+end is seen up to a quarter of a second late. Waits and lags are those of complete answers only.
+What has not ended {CROWD_S:.0f} s after it should be over is cut and an error ("stalled" in
+report.json). Memory: the most that was resident during the turn, with what earlier turns left;
+MB = 10^6 bytes. CPU has the work that follows the last answer, so busy can be over 100%. Load busy
+near 100%: load and upstream were the limit, not the one that was measured.
 """
 
 
