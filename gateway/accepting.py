@@ -66,8 +66,12 @@ class Acceptor:
 
     def _opened(self, connection: socket.socket, task: "asyncio.Task[object]") -> None:
         self._opening.discard(task)
-        if task.cancelled() or task.exception() is not None:
-            connection.close()  # its client has left meanwhile
+        error = None if task.cancelled() else task.exception()
+        if error is None and not task.cancelled():
+            return
+        connection.close()
+        if error is not None and not isinstance(error, OSError):  # else its client has left
+            logger.error("A connection could not be begun", exc_info=error)
 
     def _pause(self, error: OSError) -> None:
         """Those who wait stay in the kernel's queue; asked at once, it would say the same again."""

@@ -101,15 +101,20 @@ class Answering:
         return True
 
 
-def _without_frames(error: BaseException | None) -> None:
-    """Cut an error, and what led to it, off from the frames that it came through.
+def _without_frames(error: BaseException) -> None:
+    """Cut an error, and all that led to it, off from the frames that they came through.
 
     They know the entry, and that keeps its error: a circle, in which the body of a refused call
     would wait for the collector.
     """
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
+    left, seen = [error], {id(error)}
+    while left:
+        one = left.pop()
+        one.__traceback__ = None
+        for further in (one.__cause__, one.__context__):
+            if further is not None and id(further) not in seen:
+                seen.add(id(further))
+                left.append(further)
 
 
 async def answered(

@@ -1,6 +1,7 @@
 """What operators see of the running gateway: the access log, one JSON line per request."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from datetime import UTC, datetime
 import orjson
 
 from gateway.shapes import Json
+
+logger = logging.getLogger(__name__)
 
 _FLUSH_S = 0.05
 _FLUSH_LINES = 200
@@ -41,7 +44,7 @@ class AccessLog:
             self._timer.cancel()
             self._timer = None
         gathered, self._lines = self._lines, []
-        text = b"".join([_encoded(line()) for line in gathered])
+        text = b"".join(map(_encoded, gathered))
         try:
             while text:
                 text = text[os.write(self._file, text) :]
@@ -49,6 +52,11 @@ class AccessLog:
             self.enabled = False  # nobody reads standard output any more; the journal goes on
 
 
-def _encoded(line: dict[str, Json]) -> bytes:
-    line["at"] = datetime.fromtimestamp(line["at"] / 1e6, UTC)
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+def _encoded(line: Callable[[], dict[str, Json]]) -> bytes:
+    fields = line()
+    try:
+        fields["at"] = datetime.fromtimestamp(fields["at"] / 1e6, UTC)
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+    except (TypeError, ValueError, OverflowError) as error:  # the others are not to be lost for it
+        logger.error("A line of the access log cannot be written: %s", error)
+        return b""

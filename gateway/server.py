@@ -153,6 +153,15 @@ class Server(uvicorn.Server):
             self._on_start()
 
     @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, once connections that were just taken can be told, too."""
+        for server in self.servers:
+            server.close()
+            if isinstance(server, Acceptor):
+                await server.wait_closed()
+        await super().shutdown(sockets)
+
+    @override
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's, but the signal is not raised again at the end: it was obeyed."""

@@ -27,6 +27,7 @@ _SENTENCES = {
     "total": "The call was ended after {:g} seconds, the platform's total time-out.",
 }
 _FAR = 86_400.0
+_PAUSE_S = 0.05  # so much later than it should be may a time-out or a ping come
 
 
 class ClientGone(Exception):
@@ -289,8 +290,10 @@ class _Alarm:
 
     def _ring(self) -> None:
         self._timer, self._rings_at = None, math.inf
-        now = self._loop.time()
+        now, due_at = self._loop.time(), math.inf
         for watch in self._watches:
             watch.look(now)
+            due_at = min(due_at, watch.due_at())
         if self._watches:
-            self.ring_by(min(watch.due_at() for watch in self._watches))
+            # Not for each of thousands that are silent: all are looked at each time.
+            self.ring_by(max(due_at, now + _PAUSE_S))

@@ -16,7 +16,7 @@ django_application = get_asgi_application()
 # After Django is set up: these import models.
 from gateway import routing  # noqa: E402
 from gateway.bounded import Bounded  # noqa: E402
-from gateway.client import Application, Client, Scope, Send  # noqa: E402
+from gateway.client import LINE, Application, Client, Scope, Send  # noqa: E402
 from gateway.console.live.gate import refuse  # noqa: E402
 from gateway.console.live.socket import socket  # noqa: E402
 from gateway.errors import not_found  # noqa: E402
@@ -57,7 +57,10 @@ class Entrance:
             error = not_found(path.decode("ascii", "replace")[:200])
             return await Client(scope, receive, send).answer(404, OPENAI.error(error), [])
         self._remember(path, scope["path"])
-        return await self._application(scope, receive, send)
+        # A scope of its own takes the line: in the server's, which it knows, it would be a circle.
+        further = dict(scope)
+        scope.pop(LINE, None)
+        return await self._application(further, receive, send)
 
     def _remember(self, path: bytes, decoded: str) -> None:
         if len(path) > _PLACE:
@@ -80,7 +83,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             gc.collect()
             gc.freeze()
             gc.enable()
-            # Calls leave nothing for it (tests/gateway/test_leavings.py), and a look through what a
+            # Chats leave nothing for it (tests/gateway/test_leavings.py), and a look through what a
             # thousand streams hold stops them all for 40 to 90 ms (Nov 2026): seldom, then.
             gc.set_threshold(100_000, 10, 10)
             # What runs in threads (booking, a reload of ten thousand licences) keeps calls waiting

@@ -1,7 +1,6 @@
 """One HTTP/1.1 connection to a platform: a request at a time, and what is answered to it."""
 
 import asyncio
-import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -9,12 +8,11 @@ from typing import Any, cast
 import httptools
 from typing_extensions import override
 
+from gateway.direct.unpacking import unpacked
 from gateway.wires import MAX_HEADER, Broken, Disconnected, NotHttp, Take, UpstreamResponse
 
 _HIGH_WATER = 256 * 2**10  # bytes of a body that wait to be read; then the socket waits, too
 _ONE_WRITE = 64 * 2**10  # longer bodies are not copied behind their head
-_UNPACKED: Mapping[str, int] = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS}
-_ONE_PIECE = 256 * 2**10  # bytes that are unpacked at once, of what may unpack to a thousandfold
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ class Connection(asyncio.Protocol):
         some: Callable[[], Awaitable[bytes]] = self._some
         each: Callable[[Take], Awaitable[bool]] | None = self._each
         if coding := self._headers.get("content-encoding", "").strip().lower():
-            some, each = _unpacked(some, coding), None
+            some, each = unpacked(some, coding), None
 
         is_closed = False
 
@@ -269,36 +267,3 @@ def _is_measured(headers: Mapping[str, str]) -> bool:
     """Whether a body says itself where it ends."""
     coding = headers.get("transfer-encoding", "").lower()
     return "content-length" in headers or "chunked" in coding
-
-
-def _unpacked(some: Callable[[], Awaitable[bytes]], coding: str) -> Callable[[], Awaitable[bytes]]:
-    """Of a platform that packs although it was asked not to."""
-    if coding == "identity":
-        return some
-    if coding == "deflate":
-        unpack = zlib.decompressobj()
-    elif coding in _UNPACKED:
-        unpack = zlib.decompressobj(_UNPACKED[coding])
-    else:
-        raise NotHttp
-    begun = done = False
-
-    async def unpacked() -> bytes:
-        nonlocal begun, done
-        while not done:
-            piece = unpack.unconsumed_tail or await some()
-            if unpack.unused_data or (piece and unpack.eof):
-                raise Broken  # what comes after the end would be kept, however much it is
-            begun = begun or bool(piece)
-            try:
-                found = unpack.decompress(piece, _ONE_PIECE)
-            except zlib.error as error:
-                raise Broken from error
-            done = not piece and not found
-            if found:
-                return found
-        if begun and not unpack.eof:
-            raise Broken
-        return b""
-
-    return unpacked

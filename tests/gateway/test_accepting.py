@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import uvicorn
 import uvloop
 from typing_extensions import override
 
 from gateway import accepting
 from gateway.accepting import AT_ONCE, Acceptor
+from gateway.server import LimitedHttpProtocol, Server
 
 CROWD = 120
 TURN_S = 0.005
+GRACE_S = 20
 
 
 class Greeting(asyncio.Protocol):
@@ -121,11 +124,67 @@ async def test_after_its_end_nobody_is_taken(listener: socket.socket) -> None:
     await greeted(first)
     acceptor.close()
     await acceptor.wait_closed()
-    late = crowd(listener, 1)
+    [late] = crowd(listener, 1)
 
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    # The kernel has the latecomer still, so nobody has taken it: not in many turns.
+    for _ in range(20):
+        await asyncio.sleep(0.002)
+    taken, _address = listener.accept()
 
+    assert taken.getpeername() == late.getsockname()
     assert len(made) == len(first)
-    for client in (*first, *late):
+    for client in (*first, late, taken):
         client.close()
+
+
+async def test_what_cannot_be_begun_is_closed_and_told(
+    listener: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> asyncio.Protocol:
+        raise ValueError("no protocol")
+
+    loop = asyncio.get_running_loop()
+    [client] = crowd(listener, 1)
+    client.setblocking(False)
+    acceptor = Acceptor(loop, listener, broken)
+
+    async with asyncio.timeout(30):
+        assert await loop.sock_recv(client, 5) == b""
+    acceptor.close()
+    client.close()
+
+    assert [record.message for record in caplog.records] == ["A connection could not be begun"]
+
+
+async def test_who_was_just_taken_is_told_that_the_server_ends() -> None:
+    """Else an idle client would keep it until its graceful time-out."""
+    loop = asyncio.get_running_loop()
+    for turns in range(4):
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            server = await started(listening)
+            [client] = crowd(listening, 1)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            began = loop.time()
+
+            await server.shutdown([listening])
+
+            assert loop.time() - began < GRACE_S / 2
+            client.close()
+
+
+async def started(listening: socket.socket) -> Server:
+    config = uvicorn.Config(
+        nothing, http=LimitedHttpProtocol, loop="none", lifespan="off", log_config=None
+    )
+    config.timeout_graceful_shutdown = GRACE_S
+    config.load()
+    server = Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup([listening])
+    return server
+
+
+async def nothing(_scope: Any, _receive: Any, _send: Any) -> None:
+    """No request is made."""

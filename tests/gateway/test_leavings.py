@@ -78,3 +78,15 @@ async def test_a_call_leaves_nothing_for_the_collector(
             await asyncio.sleep(0)  # the last call's task has ended, too
         if turn:  # what is done once, the first time, may leave what it likes
             assert found == Counter()
+
+
+async def test_of_a_call_that_django_answers_the_line_to_its_client_is_not_left(site: Site) -> None:
+    """Django leaves its requests, and so what they know."""
+    for turn in range(2):
+        with collected() as found:
+            for _ in range(2):
+                listed = await site.client.get("/acme/v1/models", headers=site.headers())
+                assert listed.status_code == 200
+            await asyncio.sleep(0)
+        if turn:
+            assert found["Line"] == 0

@@ -153,6 +153,37 @@ def test_the_same_text_in_another_place_only_is_no_stencil() -> None:
     assert not fills(quick.stencil, data.replace("é".encode(), b"x"))
 
 
+def test_a_text_that_is_part_of_the_json_around_it_is_no_stencil() -> None:
+    data = orjson.dumps(event("CONTENT")).replace(b"CONTENT", b"\\u002c ")
+    spaced = data.replace(b'","', b'", "', 1)
+    assert spaced.count(b'", "') == 1
+
+    quick, _ = both_ways([ROLE, spaced, spaced])
+
+    assert quick.failure is None
+
+
+def test_what_the_reader_takes_note_of_each_time_is_no_stencil() -> None:
+    used = [{"prompt_tokens": 1, "completion_tokens": count} for count in (1, 2)]
+    told = orjson.dumps(event("Hello", usage=used[0]))
+
+    both_ways([ROLE, told, orjson.dumps(event("x", choices=[], usage=used[1])), told])
+    both_ways([ROLE, orjson.dumps(event("Hello", x_groq={"usage": used[0]})), told])
+
+
+def test_a_text_that_is_tried_in_its_own_place_proves_nothing() -> None:
+    data = orjson.dumps(event("CONTENT", id="probe")).replace(b"CONTENT", b"\\u0070robe")
+
+    both_ways([ROLE, data, data.replace(b'"probe"', b'"another"')])
+
+
+def test_an_event_of_several_lines_is_no_stencil() -> None:
+    lines = orjson.dumps(event("Hello")).replace(b'"choices"', b'\n"choices"')
+    quick, _ = both_ways([ROLE, lines])
+
+    assert not fills(quick.stencil, lines)
+
+
 def test_before_a_choice_has_begun_nothing_is_learnt() -> None:
     """The first event of a choice brings its role, which the others have not."""
     quick, _ = both_ways([orjson.dumps(event("Hello"))])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import MutableMapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -219,20 +220,44 @@ async def never_received() -> MutableMapping[str, Any]:
 
 
 async def test_each_of_many_watches_ends_its_own_call_at_its_own_time() -> None:
-    ended: list[str] = []
+    loop = asyncio.get_running_loop()
 
-    async def call(name: str, phase_s: float) -> None:
+    async def call(phase_s: float) -> None:
+        began = loop.time()
         async with Watch(Peer().receive, total_s=LONG) as watch:
             with pytest.raises(Failure), watch.translated():
                 watch.expect("first_byte", phase_s)
                 await asyncio.sleep(LONG)
-            ended.append(name)
+        assert loop.time() - began >= phase_s
 
-    async with asyncio.timeout(LONG), asyncio.TaskGroup() as group:
-        for name, phase_s in (("last", 4 * SHORT), ("first", SHORT), ("second", 2 * SHORT)):
-            group.create_task(call(name, phase_s))
+    async with asyncio.timeout(LONG / 2), asyncio.TaskGroup() as group:
+        for times in (40, 1, 2, 1):
+            group.create_task(call(times * SHORT))
 
-    assert ended == ["first", "second", "last"]
+
+async def test_thousands_of_silent_calls_are_not_looked_at_for_each_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = 0
+    look = Watch.look
+
+    def counted(watch: Watch, now: float) -> None:
+        nonlocal looks
+        looks += 1
+        look(watch, now)
+
+    async def ping() -> None:
+        """Nothing."""
+
+    monkeypatch.setattr(Watch, "look", counted)
+    async with AsyncExitStack() as stack:
+        for number in range(100):
+            watch = Watch(Peer().receive, total_s=LONG, ping_s=2 * SHORT, ping=ping)
+            await stack.enter_async_context(watch)
+            watch._ping_at += number / 100 * SHORT  # each is due at a moment of its own
+        await asyncio.sleep(4 * SHORT)
+
+    assert 0 < looks <= 100 * 6
 
 
 async def test_a_watch_that_is_left_is_looked_at_no_more() -> None:
