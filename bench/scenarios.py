@@ -72,9 +72,10 @@ def _paced(name: str, count: int) -> Scenario:
     A thousand that begin in one instant measure that instant: how long a thousand requests take.
     """
     scenario = Scenario(name, PACED_MODEL, count, EVENTS, requests=2 * count, stall_s=CROWD_S)
-    scenario = replace(scenario, per_second=PER_SECOND, spread_s=EVENTS / PER_SECOND)
     # Of a crowd a hundred are read event by event: to read them all takes more than a core.
-    return replace(scenario, sample=count // 100 if count >= 500 else 1)
+    sample = count // 100 if count >= 500 else 1
+    spread_s = EVENTS / PER_SECOND
+    return replace(scenario, per_second=PER_SECOND, spread_s=spread_s, sample=sample)
 
 
 # In every round; what must hold (bench/verdicts.py) is judged by these.

@@ -1,7 +1,7 @@
 """New connections, taken as many at a time as wait.
 
-uvloop takes one in each turn of its loop (libuv's `uv__server_io`, since 1.46). That is plenty
-while turns are short; but with a thousand streams a turn lasts 50 ms, and whoever connects then
+uvloop (0.23) takes one in each turn of its loop. That is plenty while turns are short; but with a
+thousand streams a turn lasts tens of milliseconds, and whoever connects then
 waits behind all who connected before, for seconds, while all others are served: of a thousand
 streams that began within two seconds, a third waited for five (bench, Nov 2026).
 """
@@ -66,11 +66,11 @@ class Acceptor:
 
     def _opened(self, connection: socket.socket, task: "asyncio.Task[object]") -> None:
         self._opening.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is None and not task.cancelled():
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None:
             return
         connection.close()
-        if error is not None and not isinstance(error, OSError):  # else its client has left
+        if not isinstance(error, OSError | asyncio.CancelledError):  # else its client has left
             logger.error("A connection could not be begun", exc_info=error)
 
     def _pause(self, error: OSError) -> None:

@@ -130,7 +130,7 @@ class _Call:
         async with Watch(self.client.receive, self.client.line, total_s=timeouts.total_s) as watch:
 
             async def attempt(leg: Leg[_Said], credential: CredentialSpec) -> Answer:
-                with watch.attempt():
+                with watch.translated():
                     return await self._whole(leg, credential, watch)
 
             with watch.translated():
@@ -168,7 +168,7 @@ class _Call:
         ) as watch:
 
             async def attempt(leg: Leg[_Said], credential: CredentialSpec) -> relay.Stream:
-                with watch.attempt():
+                with watch.translated():
                     return await self._opened(leg, credential, watch)
 
             with watch.translated():

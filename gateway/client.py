@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
@@ -180,13 +179,9 @@ class Client:
 def raw(headers: Mapping[str, str]) -> RawHeaders:
     """Headers as ASGI wants them."""
     return [
-        (_raw_name(name), value.encode("latin-1", "replace")) for name, value in headers.items()
+        (name.lower().encode("ascii"), value.encode("latin-1", "replace"))
+        for name, value in headers.items()
     ]
-
-
-@functools.lru_cache(maxsize=256)  # a few dozen, all of our own making
-def _raw_name(name: str) -> bytes:
-    return name.lower().encode("ascii")
 
 
 def too_large(limit: int) -> ApiError:

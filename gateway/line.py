@@ -38,10 +38,7 @@ class Line:
     @property
     def is_streaming(self) -> bool:
         """The same in the middle of a stream, whose head has gone out."""
-        cycle = self._cycle
-        return cycle.response_started and not (
-            cycle.flow.write_paused or cycle.disconnected or cycle.response_complete
-        )
+        return self._cycle.response_started and self.is_open
 
     def on_gone(self, told: Callable[[], None] | None) -> None:
         """Have this called when the client leaves, soon if it has left; None: not any more."""

@@ -134,15 +134,13 @@ class _Pump:
 
     def _take(self, piece: bytes) -> bool:
         """All events of one read in one write: what came together leaves together."""
-        stream, stencil = self._stream, self._stream.stencil
-        pending = stencil and stream.decoder.is_between and stencil.fill(piece)
-        if stencil and pending:
-            stream.reader.text_length += len(pending) - stencil.around
-        else:
+        stream = self._stream
+        pending = _filled(stream, piece) if stream.decoder.is_between else None
+        if pending is None:
             pending = _said(stream, _events(stream, piece))
         is_over = stream.reader.done or stream.failure
         if pending and not is_over and self._client.write_now(pending):
-            self._watch.relayed()
+            self._watch.sent()
             return True
         self._watch.touch()
         self.pending = pending
@@ -178,17 +176,24 @@ def _events(stream: Stream, piece: bytes) -> list[sse.Event]:
         raise Failure("broken", f"The platform's stream cannot be read: {error}") from error
 
 
+def _filled(stream: Stream, event: bytes) -> bytes | None:
+    """One event in its usual frame, put right and counted without parsing; None: it cannot be."""
+    stencil = stream.stencil
+    made = None if stencil is None else stencil.fill(event)
+    if stencil is not None and made is not None:
+        stream.reader.text_length += len(made) - stencil.around
+    return made
+
+
 def _said(stream: Stream, events: list[sse.Event]) -> bytes:
     """These events in the client's shape; those that are like the one before without parsing."""
-    stencil, reader = stream.stencil, stream.reader
+    stencil = stream.stencil
     if stencil is None:
         return _encode(stream.encode, _chunks(stream, events))
     pieces = []
     for event in events:
-        made = stencil.fill(sse.encode(event.data))
-        if made is not None:
-            reader.text_length += len(made) - stencil.around
-        else:
+        made = _filled(stream, sse.encode(event.data))
+        if made is None:
             chunks = _chunks(stream, [event])
             made = _encode(stream.encode, chunks)
             if len(chunks) == 1:

@@ -156,8 +156,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, once connections that were just taken can be told, too."""
         for server in self.servers:
-            server.close()
             if isinstance(server, Acceptor):
+                server.close()
                 await server.wait_closed()
         await super().shutdown(sockets)
 

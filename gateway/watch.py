@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from typing_extensions import override
-
 from gateway.shapes import Failure
 
 if TYPE_CHECKING:
@@ -134,22 +132,13 @@ class Watch:
         self._last = self._loop.time()
         self._ping_at = self._last + self._ping_s
 
-    def relayed(self) -> None:
-        """Something was heard and, in the same moment, sent."""
-        self._last = now = self._loop.time()
-        self._ping_at = now + self._ping_s
-
     def translated(self) -> "_Translation":
         """Turn a cancellation by this watch into ClientGone or Failure; others pass through.
 
-        Made anew each time: kept here it would be a circle, and what a call leaves would wait for
-        the collector, which took 7 % of a streaming core and up to 90 ms at once (Nov 2026).
+        After any Failure no platform is waited for. Made anew each time: kept here it would be a
+        circle, which only the garbage collector ends (docs/decisions/0018).
         """
         return _Translation(self)
-
-    def attempt(self) -> "_Translation":
-        """The same around an attempt; after one that failed no platform is waited for."""
-        return _Attempt(self)
 
     @property
     def is_over(self) -> bool:
@@ -221,31 +210,12 @@ class _Translation:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not None and issubclass(kind, asyncio.CancelledError):
+        if isinstance(error, Failure):
+            self._watch.expect_nothing()
+        elif isinstance(error, asyncio.CancelledError):
             meant = self._watch.take_reason()
             if meant is not None:
                 raise meant from None
-
-
-class _Attempt(_Translation):
-    """The same, and what is raised in it ends the waiting for the platform."""
-
-    __slots__ = ()
-
-    @override
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            super().__exit__(kind, error, traceback)
-        except Failure:
-            self._watch.expect_nothing()
-            raise
-        if isinstance(error, Failure):
-            self._watch.expect_nothing()
 
 
 class _Alarm:

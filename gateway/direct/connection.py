@@ -73,11 +73,7 @@ class Connection(asyncio.Protocol):
         while not self._has_head:
             if self._error is not None:
                 raise self._error
-            self._waiter = waiter = self.loop.create_future()
-            try:
-                await waiter
-            finally:
-                self._waiter = None
+            await self._wait()
 
     def response(self, give_back: "Callable[[Connection], None]") -> UpstreamResponse:
         """The answer, whose headers are there."""
@@ -141,14 +137,8 @@ class Connection(asyncio.Protocol):
         return self._take is None
 
     def _hand_over(self, take: Take) -> None:
-        pieces = self._pieces
-        if len(pieces) == 1 and not self._is_paused:  # as a rule
-            piece = pieces.pop()
-            self._size = 0
-        else:
-            piece = self._taken()
         try:
-            if take(piece):
+            if take(self._taken()):
                 return
         except Exception as error:
             self._raised.append(error)  # to whoever waits in `_each`

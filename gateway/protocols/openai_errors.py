@@ -97,11 +97,10 @@ def failure_in(body: dict[str, Json], codes: Codes = ()) -> Failure | None:
     and MiniMax's `base_resp`.
     """
     if (
-        not body.get("error")
-        and not _base_error(body)
+        not _base_error(body)
+        and not body.get("error")
         and (
-            body.get("choices")  # as a rule
-            or any(body.get(name) for name in _ANSWERS)
+            any(body.get(name) for name in _ANSWERS)
             or not (body.get("message") or body.get("msg"))
             or (body.get("code", 0) in _FINE and body.get("object") != "error")
         )

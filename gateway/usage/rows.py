@@ -82,16 +82,7 @@ def checked(line: Json) -> Record:
     record = _DEFAULTS.copy()
     for name, value in fields.items():
         if (column := _COLUMNS.get(name)) is not None:
-            kind, most = column
-            # The usual case first: it is most of the work of booking.
-            fits = type(value) is kind and (
-                0 <= value <= most
-                if kind is int
-                else len(value) <= most and "\x00" not in value
-                if kind is str
-                else True
-            )
-            record[name] = value if fits else _fit(name, value, kind, most)
+            record[name] = _fit(name, value, *column)
     record["at"] = _moment(line["at"])
     return record
 
@@ -99,7 +90,7 @@ def checked(line: Json) -> Record:
 def all_checked(lines: Sequence[Json]) -> list[Record]:
     """Records of lines that all fit as they are, as those of this version do. Raises NoRecord.
 
-    Each column of many lines is looked at as a whole: 2.6 µs a line, by `checked` 4 (Nov 2026).
+    Each column of many lines is looked at as a whole: 2.6 µs a line, one by one 4 (Nov 2026).
     """
     if not lines:
         return []

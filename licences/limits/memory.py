@@ -54,13 +54,11 @@ class _Spending:
 
     def add(self, cost: int, day: date) -> None:
         """Spend, on this day."""
-        if day > self.on:
-            self.turn(day)
+        self.turn(day)
         self.total += cost
         if day == self.on:
             self.day += cost
-            self.month += cost
-        elif (day.year, day.month) == (self.on.year, self.on.month):
+        if (day.year, day.month) == (self.on.year, self.on.month):
             self.month += cost
 
 
@@ -124,9 +122,7 @@ class MemoryCounters:
         now = self._clock()
         for ask in asks:
             for bucket in ask.buckets:
-                state = self._state(bucket.key, now)
-                _release(state, ask.id)
-                _lease(state, ask, now)
+                _lease(self._state(bucket.key, now), ask, now)
 
     async def seed(self, bucket: Bucket, spent: Spent) -> None:
         """At least this was spent; what is known already is never lowered."""
@@ -220,8 +216,7 @@ def _over_budget(bucket: Bucket, state: _State, ask: Ask) -> Refused | Unknown |
     spending, reserved = state.spending, state.reserved
     if spending is None:
         return Unknown(bucket)
-    if ask.day > spending.on:
-        spending.turn(ask.day)
+    spending.turn(ask.day)
     held = None
     for budget in bucket.budgets:
         spent: int = getattr(spending, budget.window)
@@ -244,8 +239,6 @@ def _take(state: _State, ask: Ask, at: int, now: float) -> None:
         slot.requests += 1
         state.requests += 1
         state.last_request = at
-    if ask.id in state.leases:
-        _release(state, ask.id)
     _lease(state, ask, now)
 
 
@@ -260,6 +253,7 @@ def _correct(state: _State, at: int, more: int) -> None:
 
 
 def _lease(state: _State, ask: Ask, now: float) -> None:
+    _release(state, ask.id)
     state.leases[ask.id] = now + ask.lease_s, ask.cost_micros, ask.counts
     state.reserved += ask.cost_micros
     state.under_way += ask.counts

@@ -48,9 +48,7 @@ class Reservation:
 
     async def settle(self, *, tokens: int = 0, cost_micros: int = 0) -> None:
         """Count the truth instead of what was reserved; the first word holds."""
-        ask = self._ask
-        if ask is not None:
-            self._ask = None
+        if (ask := self.give_up()) is not None:
             await self._limiter.settled(ask, self._slot, tokens, cost_micros)
 
     async def __aenter__(self) -> Self:

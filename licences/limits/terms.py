@@ -60,7 +60,7 @@ class Bucket:
 
     def limits_anything(self) -> bool:
         """Whether there is any bound at all."""
-        return self.rpm is not None or self.has_rates() or bool(self.budgets)
+        return bool(self.budgets) or self.has_rates()
 
     def has_rates(self) -> bool:
         """Whether anything but money is bounded."""

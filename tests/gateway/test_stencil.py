@@ -66,7 +66,7 @@ class Taking:
     def touch(self) -> None:
         """The watch's."""
 
-    relayed = touch
+    sent = touch
 
 
 def fills(stencil: Stencil | None, data: bytes) -> bool:
