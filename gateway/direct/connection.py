@@ -34,8 +34,11 @@ class Connection(asyncio.Protocol):
         self.place = place
         self.idle_since = 0.0
         self.is_open = False
+        self.has_stood = False
+        """Once open, what was asked may have reached the platform."""
         self._everybody = everybody
         self._transport: asyncio.Transport | None = None
+        self._unsent: tuple[bytes, ...] = ()
         self._parser: Any = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._begin()
@@ -56,20 +59,25 @@ class Connection(asyncio.Protocol):
         self._take: Take | None = None
         self._raised: list[Exception] = []  # of whoever takes; taken out where it is raised
 
-    async def ask(self, start: bytes, body: bytes) -> None:
-        """Send a request; returns when the answer's headers are there."""
-        if self._transport is None or not self.is_open:
-            raise Disconnected
+    def ask(self, start: bytes, body: bytes) -> None:
+        """Send a request, at once or as soon as the connection stands."""
         self._begin()
         self._is_asked = True
-        if body:
-            head = b"%bContent-Length: %d\r\n\r\n" % (start, len(body))
-            if len(body) <= _ONE_WRITE:
-                self._transport.write(head + body)
-            else:
-                self._transport.writelines((head, body))
+        if not body:
+            self._unsent = (start + b"\r\n",)
         else:
-            self._transport.write(start + b"\r\n")
+            head = b"%bContent-Length: %d\r\n\r\n" % (start, len(body))
+            self._unsent = (head + body,) if len(body) <= _ONE_WRITE else (head, body)
+        if self._transport is not None:
+            self._send(self._transport)
+
+    def _send(self, transport: asyncio.Transport) -> None:
+        unsent, self._unsent = self._unsent, ()
+        for piece in unsent:
+            transport.write(piece)
+
+    async def answered(self) -> None:
+        """Returns when the answer's headers are there."""
         while not self._has_head:
             if self._error is not None:
                 raise self._error
@@ -169,8 +177,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self.is_open = True
+        self.is_open = self.has_stood = True
         self._everybody.add(self)
+        self._send(self._transport)
 
     @override
     def eof_received(self) -> None:

@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,13 @@ class DirectWire:
         head = self._head(method, url, headers)
         if head is None or not isinstance(body, bytes):
             return await self._other.send(method, url, headers, body, connect_s, files)
-        connection = self._free(head.place)
-        if connection is None:
-            async with asyncio.timeout(connect_s):
-                connection = await self._connect(head.place)
+        kept = self._free(head.place)
+        connection = kept or Connection(asyncio.get_running_loop(), head.place, self._all)
         try:
-            await connection.ask(head.start, body)
+            connection.ask(head.start, body)
+            if kept is None:
+                await self._open(connection, connect_s)
+            await connection.answered()
             return connection.response(self._give_back)
         except BaseException:
             connection.abort()
@@ -143,37 +145,53 @@ class DirectWire:
                 del self._idle[place]
         self._sweeper = loop.call_later(_SWEEP_S, self._sweep, loop) if self._idle else None
 
-    async def _connect(self, place: Place) -> "Connection":
-        """A new connection. Raises NameUnknown, Untrusted, Refused."""
-        loop = asyncio.get_running_loop()
+    async def _open(self, connection: Connection, connect_s: float) -> None:
+        """Have it connect. Raises NameUnknown, Untrusted, Refused, TimeoutError."""
+        try:
+            async with asyncio.timeout(connect_s):
+                await self._connect(connection)
+        except TimeoutError:
+            if not connection.has_stood:
+                raise
+            # In its very last moment, and then ended: no more is known than of any that broke.
+
+    async def _connect(self, connection: Connection) -> None:
+        loop, place = connection.loop, connection.place
         try:
             addresses = await self._addresses(place, loop)
         except (socket.gaierror, UnicodeError) as error:
             raise NameUnknown from error
         try:
-            plain = await aiohappyeyeballs.start_connection(
-                addresses, happy_eyeballs_delay=_EYEBALLS_S, interleave=1
-            )
+            await self._stand(connection, addresses)
+        except (ssl.SSLError, ssl.CertificateError) as error:
+            raise Untrusted from error
         except OSError as error:
             self._names.pop(place, None)
             raise Refused from error
+
+    async def _stand(self, connection: Connection, addresses: list[Any]) -> None:
+        """Connect to one of these. Raises OSError, of which SSLError is one."""
+        place = connection.place
+        connect = partial(
+            connection.loop.create_connection,
+            lambda: connection,
+            ssl=self._tls if place.is_tls else None,
+            server_hostname=place.host if place.is_tls else None,
+        )
+        family, *_others, address = addresses[0]
+        if len(addresses) == 1 and family == socket.AF_INET:
+            # Nothing to choose from: half of the loop's turns that a socket of our own takes, which
+            # is what a first event waits for while a thousand streams keep the loop busy.
+            await connect(host=address[0], port=address[1])
+            return
+        plain = await aiohappyeyeballs.start_connection(
+            addresses, happy_eyeballs_delay=_EYEBALLS_S, interleave=1
+        )
         try:
-            _transport, connection = await loop.create_connection(
-                lambda: Connection(loop, place, self._all),
-                sock=plain,
-                ssl=self._tls if place.is_tls else None,
-                server_hostname=place.host if place.is_tls else None,
-            )
-        except (ssl.SSLError, ssl.CertificateError) as error:
-            plain.close()
-            raise Untrusted from error
-        except OSError as error:
-            plain.close()
-            raise Refused from error
+            await connect(sock=plain)
         except BaseException:
             plain.close()
             raise
-        return connection
 
     async def _addresses(self, place: Place, loop: asyncio.AbstractEventLoop) -> list[Any]:
         """Asked for by one of all that want them: few threads of the process look names up."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gateway.direct.connection import Connection
 from gateway.direct.wire import DirectWire
 from gateway.shapes import Failure, Headers
 from gateway.wires import (
@@ -667,6 +668,52 @@ async def test_who_wants_the_same_name_at_once_asks_for_it_once(
     assert asked == ["localhost"] * 2  # the first is gone: another asks, for all that are left
     for call in calls:
         await call.result().aclose()
+
+
+async def test_what_a_new_connection_is_asked_goes_out_with_the_turn_in_which_it_stands(
+    wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = wire._stand
+    came = asyncio.Event()
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        writer.write(OK)
+
+    async def stands_and_waits(*arguments: Any) -> None:
+        await stand(*arguments)
+        await came.wait()  # for ever, if whoever connects were to send it afterwards
+
+    peer.serve = serve
+    monkeypatch.setattr(wire, "_stand", stands_and_waits)
+
+    assert await whole(await post(wire, peer.url)) == b"{}"
+
+
+async def test_a_time_out_after_the_request_went_out_is_not_taken_for_one_before(
+    wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, the call may be made again; after it, an order for a film could be made twice."""
+    connect = wire._connect
+
+    async def stands_too_late(connection: Connection) -> None:
+        await connect(connection)
+        raise TimeoutError
+
+    monkeypatch.setattr(wire, "_connect", stands_too_late)
+
+    assert await whole(await post(wire, peer.url)) == b"{}"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_addresses_that_refuse_are_asked_for_anew(
+    wire: DirectWire, asked: list[str], host: str
+) -> None:
+    for _ in range(2):
+        with pytest.raises(Refused):
+            await post(wire, f"http://{host}:9")
+
+    assert asked == [host] * 2
 
 
 async def test_a_name_that_stands_for_nothing_is_told_to_all_who_wait(
