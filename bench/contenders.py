@@ -43,7 +43,7 @@ async def gateway(upstream_port: int, core: set[int]) -> AsyncIterator[Contender
     """This checkout's gateway in front of this upstream, with a data folder of its own."""
     with tempfile.TemporaryDirectory(prefix="tokens-bench-") as name:
         folder = Path(name)
-        keys = await _prepare(upstream_port, folder)
+        keys = await prepared(upstream_port, folder)
         async with _serving(GATEWAY, keys, folder, core) as started:
             yield started
 
@@ -53,7 +53,7 @@ async def two_workers(upstream_port: int, core: set[int]) -> AsyncIterator[Conte
     """The same as two processes, which share limits in a Redis; that is on the load's core."""
     with tempfile.TemporaryDirectory(prefix="tokens-bench-") as name:
         folder = Path(name)
-        keys = await _prepare(upstream_port, folder)
+        keys = await prepared(upstream_port, folder)
         try:
             with running_redis() as url:
                 async with _serving(TWO_WORKERS, keys, folder, core, 2, url) as started:
@@ -66,7 +66,7 @@ async def cold_starts(upstream_port: int, core: set[int]) -> list[float]:
     """Seconds from the start of `serve` to its first answer, over a migrated database."""
     with tempfile.TemporaryDirectory(prefix="tokens-bench-") as name:
         folder = Path(name)
-        keys = await _prepare(upstream_port, folder)
+        keys = await prepared(upstream_port, folder)
         found = []
         for _ in range(COLD_STARTS):
             async with _serving(GATEWAY, keys, folder, core) as started:
@@ -93,7 +93,7 @@ async def _serving(
         yield started
 
 
-async def _prepare(upstream_port: int, folder: Path) -> dict[str, str]:
+async def prepared(upstream_port: int, folder: Path) -> dict[str, str]:
     """A migrated database with all that is called; returns the keys of its licences."""
     command = [sys.executable, "-m", "bench.preparing", str(upstream_port)]
     keys: dict[str, str] = orjson.loads(await output(command, folder))

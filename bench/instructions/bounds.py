@@ -20,9 +20,9 @@ class Bound:
 
 
 BOUNDS = (
-    Bound("blocking call", "call", over="call", measured=1.30, most=1.55),
-    Bound("stream, without its events", "stream", over="stream", measured=1.81, most=2.15),
-    Bound("streamed event", "event", over="event", measured=0.63, most=0.77),
+    Bound("blocking call", "call", over="call", measured=1.49, most=1.78),
+    Bound("stream, without its events", "stream", over="stream", measured=2.08, most=2.45),
+    Bound("streamed event", "event", over="event", measured=0.60, most=0.72),
     # The bare relay books nothing: beside one of its calls.
-    Bound("booked record", "record", over="call", measured=0.59, most=0.7),
+    Bound("booked record", "record", over="call", measured=0.60, most=0.72),
 )

@@ -2,7 +2,8 @@
 
 import orjson
 
-from gateway.client import LINE, Application, Line, RawHeaders, Scope, Send
+from gateway.client import LINE, Application, Line, Scope, Send
+from gateway.shapes import RawHeaders
 from gateway.watch import Receive
 
 

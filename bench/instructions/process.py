@@ -5,19 +5,18 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
 from bench.asking import Target
+from bench.contenders import prepared
 from bench.instructions import callgrind
 from bench.instructions.counted import arguments_for
-from bench.processes import PATH, ROOT, environment_of
+from bench.preparing import LIMITED, PLATFORM
+from bench.processes import PATH, ROOT, ContenderFailed, environment_of
 from bench.servers import free_port
 from bench.upstream import HOST
 
@@ -74,7 +73,7 @@ async def counted(name: str, upstream: str, burden: int = 0) -> AsyncIterator[Co
         folder = Path(temporary)
         key = "none"
         if name == "gateway":
-            path, key = f"/bench{PATH}", await _prepare(folder, upstream)
+            path, key = f"/{PLATFORM}{PATH}", (await _keys(upstream, folder))[LIMITED]
         out = folder / "callgrind"
         targets = tuple(Target(HOST, port, path, key) for port in ports)
         async with _control() as (control, theirs):
@@ -105,18 +104,12 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def _prepare(folder: Path, upstream: str) -> str:
-    """Fill the gateway's data folder; the key of its licence."""
-    words = [sys.executable, "-m", "bench.instructions.prepared"]
-    words += ["--base-url", f"{upstream}/v1"]
-    async with _session(words, folder) as process:
-        async with asyncio.timeout(START_S):
-            code = await process.wait()
-    said = (folder / _SAID).read_bytes()
-    if code:
-        raise NotCounted(f"The gateway cannot be prepared: {said[-2000:].decode()}")
-    key: str = orjson.loads(said[said.index(b"{") :])["key"]
-    return key
+async def _keys(upstream: str, folder: Path) -> dict[str, str]:
+    """Fill the gateway's data folder; the keys of its licences."""
+    try:
+        return await prepared(int(upstream.rpartition(":")[2]), folder)
+    except ContenderFailed as failure:
+        raise NotCounted(f"The gateway cannot be prepared: {failure}") from failure
 
 
 @contextlib.asynccontextmanager
