@@ -15,7 +15,7 @@ import orjson
 from gateway import relay
 from gateway.admission import admitted, fallbacks
 from gateway.attempts import scrub, send
-from gateway.client import Client, RawHeaders, raw
+from gateway.client import Client
 from gateway.errors import BadRequest
 from gateway.faces import Asked, Face
 from gateway.failover import Attempts, Leg
@@ -28,6 +28,7 @@ from gateway.shapes import (
     Chat,
     Exchange,
     Failure,
+    RawHeaders,
     Recalled,
     Reply,
     Usage,
@@ -69,7 +70,7 @@ async def chat(gateway: Gateway, client: Client, entry: Entry, face: Face, asked
         raise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Said:
     """The request as one platform is told it."""
 
@@ -140,7 +141,7 @@ class _Call:
             usage = answer.usage or self._estimate(call.chat, answer.text_length)
             if answer.usage is None:
                 answer.completion["usage"] = usage_object(usage)
-            self.entry.usage = usage
+            self.entry.used(usage)
             body = answer.raw or relay.sound(self.face.answer, answer.completion)
             watch.client_is_served()
             self.entry.first_byte()
@@ -190,7 +191,7 @@ class _Call:
             # Also for a stream that was cut or left: what came was paid for.
             counted = stream.reader.usage
             usage = counted or self._estimate(leg.call.chat, stream.reader.text_length)
-            self.entry.usage = usage
+            self.entry.used(usage)
         await self._keep(leg, stream.reader.recall)
         watch.client_is_served()
         tail = relay.sound(self._tail, stream, usage)
@@ -257,7 +258,7 @@ class _Call:
         )
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
-        headers = raw(self.entry.headers())
+        headers = self.entry.headers()
         if self.face.dropped or exchange.dropped:
             dropped = _listed(self.face.dropped, exchange.dropped)
             headers.append((b"x-tokens-dropped", dropped))

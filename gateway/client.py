@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from gateway.errors import INVALID, ApiError
+from gateway.shapes import RawHeaders
 from gateway.watch import ClientGone, Receive
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-RawHeaders = list[tuple[bytes, bytes]]
 
 LINE = "tokens.line"
 """Under which a scope has the short way to its client, where the server has one."""

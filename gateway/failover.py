@@ -34,7 +34,7 @@ T = TypeVar("T")
 BACKOFF_S, MOST_BACKOFF_S = 0.1, 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leg(Generic[C]):
     """One place where a call may be answered: the route, and the call as its protocol says it."""
 

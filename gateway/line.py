@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from gateway.client import RawHeaders
+from gateway.shapes import RawHeaders
 
 _END = b"0\r\n\r\n"
+_NUL, _LF, _CR = b"\x00\n\r"
 # Of chunks as long as events are; to write a number anew was 6 % of an event (Nov 2026).
 _SIZES = tuple(b"%x\r\n" % size for size in range(1024))
 
@@ -83,13 +84,13 @@ class Line:
         cycle = self._cycle
         cycle.response_started = True
         cycle.waiting_for_100_continue = False
-        headers = [*cycle.default_headers, *headers]
+        lines = [*map(b": ".join, cycle.default_headers), *map(b": ".join, headers)]
         if not cycle.keep_alive:
-            headers.append((b"connection", b"close"))
-        head = STATUS_LINE[200] + b"".join([b"%b: %b\r\n" % header for header in headers])
-        if not head.count(b"\n") == head.count(b"\r") == len(headers) + 1 or b"\x00" in head:
+            lines.append(b"connection: close")
+        said = b"".join(lines)
+        if _LF in said or _CR in said or _NUL in said:
             raise RuntimeError("A header of the answer has a line break or a NUL in it.")
-        return head + b"\r\n"
+        return b"%b%b\r\n\r\n" % (STATUS_LINE[200], b"\r\n".join(lines))
 
     def _over(self) -> None:
         cycle = self._cycle

@@ -16,12 +16,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from typing_extensions import override
 
-from gateway.client import RawHeaders
 from gateway.errors import ApiError, explain, method_not_allowed, not_found
 from gateway.faces import anthropic_stream, gemini_stream
 from gateway.faces.model_lists import shape_for
 from gateway.models import Outcome
 from gateway.runtime import Gateway
+from gateway.shapes import RawHeaders
 from gateway.usage.entry import Entry
 from licences.holders import Holder
 
@@ -87,8 +87,8 @@ class GatewayView(APIView):  # type: ignore[misc] # adrf has no types
                 await self.gateway.limiter.sheltered(self.entry.settle())
 
     def _written(self, response: HttpResponseBase) -> HttpResponseBase:
-        for name, value in self.entry.headers().items():
-            response[name] = value
+        for name, value in self.entry.headers():
+            response[name.decode("ascii")] = value.decode("ascii")
         ok = response.status_code < 400
         failed = response.status_code >= 500
         outcome = Outcome.UPSTREAM_ERROR if failed else Outcome.REFUSED

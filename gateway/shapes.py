@@ -1,4 +1,8 @@
-"""OpenAI's shapes, and the few values that travel between endpoints, protocols and relay. Pure."""
+"""OpenAI's shapes, and the few values that travel between endpoints, protocols and relay. Pure.
+
+What every call makes (`UpstreamRequest`, `Reply`, `Exchange`; elsewhere `Asked`, `Leg`) is not
+frozen, though nobody changes it: see licences/limits/terms.py.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +21,8 @@ Chunk = Json
 """A chunk in OpenAI's shape; of a relayed stream the event's data, as bytes."""
 
 Headers = tuple[tuple[str, str], ...]
+RawHeaders = list[tuple[bytes, bytes]]
+"""As ASGI has them: names in small letters."""
 
 BYTES_PER_TOKEN = 4
 """Of UTF-8: four letters of English, one and a third Chinese characters. Tokenizers differ by a
@@ -125,7 +131,7 @@ def usage_object(usage: Usage) -> dict[str, Json]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpstreamRequest:
     """A request to a platform, described but not made; the transport adds the credential."""
 
@@ -141,7 +147,7 @@ class UpstreamRequest:
     same. Default: "", the platform's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """Who answers, as the client shall see it: the same in a completion and in all its chunks."""
 
@@ -219,7 +225,7 @@ class Reader(Protocol):
         """The chunks still owed at a clean end; `usage` is shown where the client asked for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """One upstream call, described but not made."""
 

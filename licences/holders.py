@@ -155,20 +155,22 @@ def limits_of(
 def model_limits_of(
     id_: int, limits: Mapping[str, Mapping[str, int]]
 ) -> tuple[tuple[re.Pattern[str], Bucket], ...]:
-    """A bucket for each pattern of models."""
-    return tuple(
-        (
-            re.compile(_expression(pattern), re.DOTALL),
-            Bucket(
-                f"licence:{id_}:{pattern}",
-                "model",
-                pattern,
-                bounds.get("rpm"),
-                bounds.get("tpm"),
-                bounds.get("concurrency"),
-            ),
+    """A bucket for each pattern of models that limits something."""
+    found = (
+        Bucket(
+            f"licence:{id_}:{pattern}",
+            "model",
+            pattern,
+            bounds.get("rpm"),
+            bounds.get("tpm"),
+            bounds.get("concurrency"),
         )
         for pattern, bounds in limits.items()
+    )
+    return tuple(
+        (re.compile(_expression(bucket.name), re.DOTALL), bucket)
+        for bucket in found
+        if bucket.limits_anything()
     )
 
 

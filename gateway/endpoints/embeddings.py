@@ -50,7 +50,7 @@ class Embeddings(GatewayView):
                 "prompt_tokens": usage.prompt_tokens,
                 "total_tokens": usage.prompt_tokens,
             }
-        entry.usage = usage
+        entry.used(usage)
         return Response(answer)
 
     async def _fallbacks(

@@ -49,10 +49,9 @@ def _holder(holder: Holder) -> dict[str, Json]:
 def _limits(bucket: Bucket, usage: Usage) -> list[dict[str, Json]]:
     models = bucket.name or None
     found: list[dict[str, Json]] = []
-    standing = usage.standing
     rates = (
-        ("requests_per_minute", bucket.rpm, usage.requests, standing.requests_reset_s),
-        ("tokens_per_minute", bucket.tpm, usage.tokens, standing.tokens_reset_s),
+        ("requests_per_minute", bucket.rpm, usage.requests, usage.requests_reset_s),
+        ("tokens_per_minute", bucket.tpm, usage.tokens, usage.tokens_reset_s),
         ("parallel_requests", bucket.concurrency, usage.under_way, None),
     )
     for name, limit, used, reset_s in rates:

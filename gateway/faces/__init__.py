@@ -12,7 +12,7 @@ from gateway.shapes import Chat, Json
 from gateway.sse import PING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """A request as it came, with what the gateway must know of it before it is translated."""
 

@@ -9,7 +9,7 @@ from gateway.errors import ApiError, BadRequest
 from gateway.metrics.counts import Metrics
 from gateway.models import Outcome
 from gateway.observe import AccessLog
-from gateway.shapes import Json, Reader, Usage
+from gateway.shapes import Json, RawHeaders, Reader, Usage
 from gateway.usage.limit_headers import rate_headers
 from gateway.usage.prices import cost_micros, prices
 from gateway.usage.request_ids import new_request_id
@@ -38,12 +38,12 @@ class Entry:
         "_access",
         "_journal",
         "_metrics",
-        "_priced",
         "_started",
         "_traces",
         "asked_groups",
         "at_ns",
         "attempts",
+        "cost_micros",
         "credential",
         "endpoint",
         "error",
@@ -107,7 +107,7 @@ class Entry:
         self.upstream_s = 0.0
         """Spent in attempts: until the whole answer, or a stream's first event."""
         self.usage: Usage | None = None
-        self._priced: tuple[Usage | None, Route | None, int] = None, None, 0
+        self.cost_micros = 0
         self.reader: Reader | None = None
         """Of the stream that is relayed; it knows what came so far."""
         self.reservation: Reservation | None = None
@@ -139,16 +139,11 @@ class Entry:
                 )
             self.retries = int(retries)
 
-    @property
-    def cost_micros(self) -> int:
-        """What it has cost so far."""
-        usage, route = self.usage, self.route
-        if usage is None or route is None:
-            return 0
-        if usage is not self._priced[0] or route is not self._priced[1]:
-            # Record, limits and metrics ask one after another.
-            self._priced = usage, route, cost_micros(route.price, usage)
-        return self._priced[2]
+    def used(self, usage: Usage) -> None:
+        """Take note of what it has used, and so has cost on the route that has answered."""
+        self.usage = usage
+        if self.route is not None:
+            self.cost_micros = cost_micros(self.route.price, usage)
 
     async def settle(self) -> None:
         """Count what was used instead of what was reserved; after `write`, see `limited`."""
@@ -157,14 +152,14 @@ class Entry:
             used = usage.prompt_tokens + usage.completion_tokens if usage else 0
             await self.reservation.settle(tokens=used, cost_micros=self.cost_micros)
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> RawHeaders:
         """What every answer tells of its making."""
-        told = {"x-request-id": self.id}
+        told = [(b"x-request-id", self.id.encode("ascii"))]
         if self.reservation is not None:
-            told.update(rate_headers(self.reservation.buckets, self.reservation.standings))
+            told += rate_headers(self.reservation.rates)
         if self.attempts:
-            told["x-tokens-attempts"] = str(self.attempts)
-            told["x-tokens-platform"] = self.platform
+            told.append((b"x-tokens-attempts", b"%d" % self.attempts))
+            told.append((b"x-tokens-platform", self.platform.encode("ascii", "replace")))
         return told
 
     def first_byte(self) -> None:

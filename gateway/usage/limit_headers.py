@@ -1,40 +1,30 @@
 """What is left of a caller's rates, as OpenAI tells it: `x-ratelimit-…`. Pure."""
 
 import math
-from collections.abc import Sequence
 
-from licences.limits.terms import Bucket, Standing
+from gateway.shapes import RawHeaders
+from licences.limits.terms import Rate, Rates
 
 
-def rate_headers(buckets: Sequence[Bucket], standings: Sequence[Standing]) -> dict[str, str]:
-    """Of the tightest bucket: limit, what is left, and when all of it is there again.
+def rate_headers(rates: Rates) -> RawHeaders:
+    """Limit, what is left, and when all of it is there again; nothing where there is no limit.
 
-    Requests and tokens apart; nothing where there is no such limit. Shapes: wire notes on OpenAI's
-    chat, §6.
+    Shapes: wire notes on OpenAI's chat, §6.
     """
-    requests = tokens = None
-    least_requests = least_tokens = math.inf
-    for bucket, standing in zip(buckets, standings, strict=True):
-        limit, left = bucket.rpm, standing.requests_left
-        if limit and left is not None and left / limit < least_requests:
-            least_requests = left / limit
-            requests = limit, left, standing.requests_reset_s
-        limit, left = bucket.tpm, standing.tokens_left
-        if limit and left is not None and left / limit < least_tokens:
-            least_tokens = left / limit
-            tokens = limit, left, standing.tokens_reset_s
-    headers: dict[str, str] = {}
-    if requests is not None:
-        limit, left, reset_s = requests
-        headers["x-ratelimit-limit-requests"] = str(limit)
-        headers["x-ratelimit-remaining-requests"] = str(left)
-        headers["x-ratelimit-reset-requests"] = duration(reset_s)
-    if tokens is not None:
-        limit, left, reset_s = tokens
-        headers["x-ratelimit-limit-tokens"] = str(limit)
-        headers["x-ratelimit-remaining-tokens"] = str(left)
-        headers["x-ratelimit-reset-tokens"] = duration(reset_s)
+    headers: RawHeaders = []
+    if rates.requests is not None:
+        headers += _told(b"requests", rates.requests)
+    if rates.tokens is not None:
+        headers += _told(b"tokens", rates.tokens)
     return headers
+
+
+def _told(what: bytes, rate: Rate) -> RawHeaders:
+    return [
+        (b"x-ratelimit-limit-" + what, b"%d" % rate.limit),
+        (b"x-ratelimit-remaining-" + what, b"%d" % rate.left),
+        (b"x-ratelimit-reset-" + what, duration(rate.reset_s).encode("ascii")),
+    ]
 
 
 def duration(seconds: float) -> str:

@@ -27,6 +27,7 @@ from licences.limits.terms import (
     Bucket,
     CountersDown,
     Granted,
+    Rates,
     Refused,
     Unknown,
     Usage,
@@ -90,16 +91,15 @@ class Limiter:
         cost_micros: int = 0,
         counts: bool = True,
     ) -> Reservation:
-        """Reserve this in all buckets at once.
+        """Reserve this in all buckets at once, each of which limits something.
 
         `tokens`, `cost_micros`: what it may come to; `counts`: it is a request of its own. Raises
         LimitReached, BudgetSpent, LimitsUnavailable; then nothing is held.
         """
-        bounded = tuple([bucket for bucket in buckets if bucket.limits_anything()])
-        if not bounded:
-            return Reservation(self, None, 0, ())
+        if not buckets:
+            return Reservation(self, None, 0, Rates())
         lease_s = self._policy.lease_s
-        ask = Ask(id, bounded, tokens, cost_micros, self._today(), lease_s, counts)
+        ask = Ask(id, tuple(buckets), tokens, cost_micros, self._today(), lease_s, counts)
         asked_at = self._clock()
         give_up = asked_at + self._policy.wait_s
         seeds = 0
@@ -114,7 +114,7 @@ class Limiter:
                 raise
             if isinstance(answer, Granted):
                 self._open[id] = ask
-                return Reservation(self, ask, answer.slot, answer.standings)
+                return Reservation(self, ask, answer.slot, answer.rates)
             if isinstance(answer, Unknown):
                 seeds += 1
                 try:
@@ -267,7 +267,7 @@ class Limiter:
             raise LimitsUnavailable from error
         if not policy.open_limits and any(bucket.has_rates() for bucket in buckets):
             raise LimitsUnavailable from error
-        return Reservation(self, None, 0, ())
+        return Reservation(self, None, 0, Rates())
 
     def _tell(self, error: CountersDown) -> None:
         if not self._is_down:

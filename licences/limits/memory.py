@@ -18,9 +18,9 @@ from licences.limits.terms import (
     Ask,
     Bucket,
     Granted,
+    Rates,
     Refused,
     Spent,
-    Standing,
     Unknown,
     Usage,
 )
@@ -97,12 +97,11 @@ class MemoryCounters:
             if found is not None:
                 return found
             states.append(state)
-        slot = int(now)
-        standings = []
+        slot, rates = int(now), Rates()
         for bucket, state in zip(ask.buckets, states, strict=True):
             _take(state, ask, slot, now)
-            standings.append(_standing(bucket, state, now))
-        return Granted(slot, tuple(standings))
+            rates.see(bucket, state.requests, state.tokens, *_resets(state, now))
+        return Granted(slot, rates)
 
     async def settle(self, ask: Ask, slot: int, tokens: int, cost_micros: int) -> None:
         """It is over: the truth instead of what was reserved."""
@@ -151,7 +150,7 @@ class MemoryCounters:
             state.under_way,
             state.reserved,
             None if own is None else Spent(own.total, own.day, own.month, own.on),
-            _standing(bucket, state, now),
+            *_resets(state, now),
         )
 
     async def sweep(self) -> None:
@@ -253,7 +252,8 @@ def _correct(state: _State, at: int, more: int) -> None:
 
 
 def _lease(state: _State, ask: Ask, now: float) -> None:
-    _release(state, ask.id)
+    if ask.id in state.leases:
+        _release(state, ask.id)
     state.leases[ask.id] = now + ask.lease_s, ask.cost_micros, ask.counts
     state.reserved += ask.cost_micros
     state.under_way += ask.counts
@@ -266,12 +266,10 @@ def _release(state: _State, id: str) -> None:
         state.under_way -= lease[2]
 
 
-def _standing(bucket: Bucket, state: _State, now: float) -> Standing:
-    rpm, tpm, requests, tokens = bucket.rpm, bucket.tpm, state.requests, state.tokens
+def _resets(state: _State, now: float) -> tuple[float, float]:
+    """In how many seconds all requests and all tokens are there again."""
     slots, over_s = state.slots, now - WINDOW_S - 1
-    return Standing(
-        None if rpm is None else (rpm - requests if requests < rpm else 0),
-        state.last_request - over_s if requests else 0.0,
-        None if tpm is None else (tpm - tokens if tokens < tpm else 0),
+    return (
+        state.last_request - over_s if state.requests else 0.0,
         slots[-1].at - over_s if slots else 0.0,
     )

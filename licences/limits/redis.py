@@ -16,9 +16,9 @@ from licences.limits.terms import (
     Bucket,
     CountersDown,
     Granted,
+    Rates,
     Refused,
     Spent,
-    Standing,
     Unknown,
     Usage,
 )
@@ -63,7 +63,7 @@ class RedisCounters:
             args += _bounds(bucket)
         said = await self._run(self._admit, ask.buckets, args)
         if said[0] == b"in":
-            return Granted(int(said[1]), _standings(ask.buckets, said[2:]))
+            return Granted(int(said[1]), _rates(ask.buckets, said[2:]))
         bucket = ask.buckets[int(said[1])]
         if said[0] == b"unknown":
             return Unknown(bucket)
@@ -100,8 +100,9 @@ class RedisCounters:
                 in_month if month_on >= this_month else 0,
                 max(day, _EPOCH + timedelta(days=on)),
             )
-        [standing] = _standings((bucket,), said)
-        return Usage(numbers[0], numbers[2], numbers[4], numbers[5], spent, standing)
+        requests, requests_ms, tokens, tokens_ms, under_way, reserved = numbers[:6]
+        resets = _seconds(requests_ms), _seconds(tokens_ms)
+        return Usage(requests, tokens, under_way, reserved, spent, *resets)
 
     async def sweep(self) -> None:
         """Redis forgets by itself what is idle."""
@@ -139,19 +140,12 @@ def _bounds(bucket: Bucket) -> list[int]:
     return [-1 if value is None else value for value in values]
 
 
-def _standings(buckets: Sequence[Bucket], said: Sequence[Any]) -> tuple[Standing, ...]:
-    found = []
+def _rates(buckets: Sequence[Bucket], said: Sequence[Any]) -> Rates:
+    rates = Rates()
     for place, bucket in enumerate(buckets):
         requests, requests_ms, tokens, tokens_ms = said[place * 4 : place * 4 + 4]
-        found.append(
-            Standing(
-                None if bucket.rpm is None else max(0, bucket.rpm - int(requests)),
-                _seconds(requests_ms),
-                None if bucket.tpm is None else max(0, bucket.tpm - int(tokens)),
-                _seconds(tokens_ms),
-            )
-        )
-    return tuple(found)
+        rates.see(bucket, int(requests), int(tokens), _seconds(requests_ms), _seconds(tokens_ms))
+    return rates
 
 
 def _seconds(ms: Any) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from licences.limits.terms import Ask, Bucket, Standing, Subject
+from licences.limits.terms import Ask, Bucket, Rates, Subject
 
 
 class Settles(Protocol):
@@ -20,17 +20,15 @@ class Settles(Protocol):
 class Reservation:
     """What one call holds, until it is settled. Leaving the block unsettled gives it all back."""
 
-    __slots__ = ("_ask", "_limiter", "_slot", "buckets", "standings")
+    __slots__ = ("_ask", "_limiter", "_slot", "buckets", "rates")
 
-    def __init__(
-        self, limiter: Settles, ask: Ask | None, slot: int, standings: tuple[Standing, ...]
-    ) -> None:
+    def __init__(self, limiter: Settles, ask: Ask | None, slot: int, rates: Rates) -> None:
         """`ask` None: nothing is held."""
         self._limiter = limiter
         self._ask = ask
         self._slot = slot
         self.buckets: tuple[Bucket, ...] = ask.buckets if ask is not None else ()
-        self.standings = standings
+        self.rates = rates
 
     @property
     def asked(self) -> Ask | None:

@@ -3,7 +3,7 @@
 Rates count in slots of a second. A slot counts until 60 s after it ended, so that no 60 seconds,
 wherever they begin, ever hold more than the limit.
 
-What every call makes (`Ask`, `Granted`, `Standing`) is not frozen, though nobody changes it: to
+What every call makes (`Ask`, `Granted`, `Rates`) is not frozen, though nobody changes it: to
 make a frozen one takes three times as long, which was 2 % of a call (Nov 2026).
 """
 
@@ -84,23 +84,55 @@ class Ask:
 
 
 @dataclass(slots=True)
-class Standing:
-    """What is left of a bucket's rates. None where it has no such bound."""
+class Rate:
+    """One rate of a bucket as it stands."""
 
-    requests_left: int | None
-    requests_reset_s: float
+    limit: int
+    left: int
+    reset_s: float
     """Until all of it is there again."""
-    tokens_left: int | None
-    tokens_reset_s: float
+
+
+@dataclass(slots=True)
+class Rates:
+    """A call's rates as they stand: of its tightest bucket, requests and tokens apart.
+
+    None: no bucket has such a limit.
+    """
+
+    requests: Rate | None = None
+    tokens: Rate | None = None
+
+    def see(
+        self,
+        bucket: Bucket,
+        requests: int,
+        tokens: int,
+        requests_reset_s: float,
+        tokens_reset_s: float,
+    ) -> None:
+        """Look at one more bucket: what is used of it, and until when."""
+        if bucket.rpm:
+            self.requests = _tighter(self.requests, bucket.rpm, requests, requests_reset_s)
+        if bucket.tpm:
+            self.tokens = _tighter(self.tokens, bucket.tpm, tokens, tokens_reset_s)
+
+
+def _tighter(rate: Rate | None, limit: int, used: int, reset_s: float) -> Rate:
+    """This one, if a smaller share of it is left; else the one that was there."""
+    left = limit - used if used < limit else 0
+    if rate is None or left * rate.limit < rate.left * limit:
+        return Rate(limit, left, reset_s)
+    return rate
 
 
 @dataclass(slots=True)
 class Granted:
-    """It is in; `standings` are of the buckets, in their order."""
+    """It is in."""
 
     slot: int
     """In which second it was counted, by the counters' own clock."""
-    standings: tuple[Standing, ...]
+    rates: Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +174,9 @@ class Usage:
     under_way: int
     reserved: int
     spent: Spent | None
-    standing: Standing
+    requests_reset_s: float
+    """Until all of its requests are there again; the same of its tokens."""
+    tokens_reset_s: float
 
 
 class CountersDown(Exception):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import mark_safe
 
 from licences import issuing
-from licences.limits.terms import Standing, Usage
+from licences.limits.terms import Usage
 from licences.models import Licence
 from licences.panels import panels
 from tests.licences.people import ada, bob
@@ -55,7 +55,7 @@ def test_rates_now_are_bars_where_somebody_counts(
     operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     licence, _key = ada(rpm=60, concurrency=4, model_limits={"gpt-5*": {"tpm": 1000}})
-    usage = Usage(30, 250, 4, 0, None, Standing(30, 0, 0, 0))
+    usage = Usage(30, 250, 4, 0, None, 0, 0)
     monkeypatch.setattr(panels, "usages_of", lambda buckets: [usage for _bucket in buckets])
 
     text = shown(operator, licence)

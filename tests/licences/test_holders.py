@@ -14,7 +14,8 @@ from licences.errors import (
     LicenceRevoked,
     NotAllowed,
 )
-from licences.holders import MAX_ADDRESSES, Holder, parse_networks
+from licences.holders import MAX_ADDRESSES, Holder, model_limits_of, parse_networks
+from licences.limits.terms import Bucket
 
 NOW_S = 1_000_000.0
 
@@ -177,3 +178,11 @@ def test_require_names_what_is_not_allowed() -> None:
             bob.require(platform, model)
         assert refused.value.subject == subject
     assert holder().may_call("any")
+
+
+def test_a_pattern_without_bounds_limits_nothing() -> None:
+    [(pattern, bucket)] = model_limits_of(7, {"free-*": {}, "gpt-*": {"rpm": 3}})
+
+    assert bucket == Bucket("licence:7:gpt-*", "model", "gpt-*", rpm=3)
+    assert pattern.fullmatch("gpt-5")
+    assert not pattern.fullmatch("free-1")

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.usage.limit_headers import rate_headers
-from licences.limits.terms import Bucket, Standing
+from licences.limits.terms import Bucket, Rate, Rates
 
 
 def limited(rpm: int | None, tpm: int | None) -> Bucket:
@@ -37,12 +37,11 @@ def test_rate_headers(
     tokens: tuple[str, str, str] | None,
 ) -> None:
     """Of each bucket: its limits, and what is left; that is how many seconds it takes too."""
-    standings = [
-        Standing(None if rpm is None else left, left, None if tpm is None else more, more)
-        for rpm, tpm, left, more in buckets
-    ]
+    rates = Rates()
+    for rpm, tpm, left, more in buckets:
+        rates.see(limited(rpm, tpm), (rpm or 0) - left, (tpm or 0) - more, left, more)
 
-    told = rate_headers([limited(rpm, tpm) for rpm, tpm, _left, _more in buckets], standings)
+    told = rate_headers(rates)
 
     expected = {
         f"x-ratelimit-{what}-{name}": value
@@ -50,4 +49,12 @@ def test_rate_headers(
         if values is not None
         for what, value in zip(("limit", "remaining", "reset"), values, strict=True)
     }
-    assert told == expected
+    assert {name.decode(): value.decode() for name, value in told} == expected
+
+
+def test_more_than_all_is_never_left() -> None:
+    rates = Rates()
+
+    rates.see(limited(10, 100), 12, 120, 4, 30)
+
+    assert rates == Rates(Rate(10, 0, 4), Rate(100, 0, 30))

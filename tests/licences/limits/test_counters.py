@@ -18,9 +18,9 @@ from licences.limits.terms import (
     Bucket,
     Budget,
     Granted,
+    Rate,
     Refused,
     Spent,
-    Standing,
     Unknown,
 )
 from tests.gateway.redis_server import running_redis
@@ -105,7 +105,7 @@ async def test_tokens_are_reserved_and_put_right(counters: Counters, clock: Cloc
     first = ask(limited, "a", tokens=80)
     granted = await counters.admit(first)
     assert isinstance(granted, Granted)
-    assert granted.standings[0].tokens_left == 20
+    _same(granted.rates.tokens, Rate(100, 20, 1_000_061 - clock.now))
 
     assert refused(await counters.admit(ask(limited, "b", tokens=30)))[0] == "tpm"
     await counters.settle(first, granted.slot, 10, 0)
@@ -244,10 +244,11 @@ async def test_what_is_no_request_does_not_put_off_the_reset_of_requests(
 
     assert isinstance(granted, Granted)
     usage = await counters.usage(limited, DAY)
-    for standing in (granted.standings[0], usage.standing):
-        assert (standing.requests_left, standing.tokens_left) == (2, 80)
-        assert standing.requests_reset_s == pytest.approx(1_000_061 - clock.now, abs=0.01)
-        assert standing.tokens_reset_s == pytest.approx(1_000_066 - clock.now, abs=0.01)
+    requests_s, tokens_s = 1_000_061 - clock.now, 1_000_066 - clock.now
+    _same(granted.rates.requests, Rate(3, 2, requests_s))
+    _same(granted.rates.tokens, Rate(100, 80, tokens_s))
+    assert usage.requests_reset_s == pytest.approx(requests_s, abs=0.01)
+    assert usage.tokens_reset_s == pytest.approx(tokens_s, abs=0.01)
 
 
 async def test_a_correction_that_finds_no_slot_is_not_counted_elsewhere(
@@ -367,10 +368,11 @@ async def _compared(redis_url: str, steps: list[tuple[Any, ...]]) -> None:
         await redis.aclose()
 
 
-def _same(one: Standing, other: Standing) -> None:
-    assert (one.requests_left, one.tokens_left) == (other.requests_left, other.tokens_left)
-    assert one.requests_reset_s == pytest.approx(other.requests_reset_s, abs=0.01)
-    assert one.tokens_reset_s == pytest.approx(other.tokens_reset_s, abs=0.01)
+def _same(one: Rate | None, other: Rate | None) -> None:
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        assert (one.limit, one.left) == (other.limit, other.left)
+        assert one.reset_s == pytest.approx(other.reset_s, abs=0.01)
 
 
 class _Sequence:
@@ -401,7 +403,8 @@ class _Sequence:
         assert one.tokens == other.tokens
         assert (one.under_way, one.reserved) == (other.under_way, other.reserved)
         assert one.spent == other.spent
-        _same(one.standing, other.standing)
+        assert one.requests_reset_s == pytest.approx(other.requests_reset_s, abs=0.01)
+        assert one.tokens_reset_s == pytest.approx(other.tokens_reset_s, abs=0.01)
 
     async def _admit(self, id: str, tokens: int, cost: int) -> None:
         if id in self.asks:
@@ -411,7 +414,8 @@ class _Sequence:
         assert type(mine) is type(other)
         if isinstance(mine, Granted) and isinstance(other, Granted):
             self.asks[id] = one, mine.slot
-            _same(mine.standings[0], other.standings[0])
+            _same(mine.rates.requests, other.rates.requests)
+            _same(mine.rates.tokens, other.rates.tokens)
         if isinstance(mine, Refused) and isinstance(other, Refused):
             assert (mine.what, mine.limit) == (other.what, other.limit)
             assert mine.retry_after_s == pytest.approx(other.retry_after_s, abs=0.01)
