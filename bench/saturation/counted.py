@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, date, datetime
 from typing import Any
 
-from licences.limits.redis import RedisCounters
+from licences.limits.redis import RedisCounters, keys_of
 from licences.limits.terms import Ask, Bucket, Budget, Spent
 
 LICENCES = 1_000
@@ -12,6 +12,7 @@ PLATFORMS = 20
 TOKENS, COST = 1_500, 4_000
 LEASE_S = 600.0  # longer than a run: what is under way in it needs no renewal
 _PLENTY = 10**9
+_KEYS = 5  # of a bucket, the rates first
 _BUDGETS = (
     Budget("total", 10**15),
     Budget("day", 10**15),
@@ -71,14 +72,8 @@ async def fill(url: str, *, all_kinds: bool, seconds: int, under_way: int) -> fl
                     one = ask(f"{licence:016x}{number:016x}", buckets)
                     group.create_task(counters.admit(one))
             async with client.pipeline(transaction=False) as pipeline:
-                for bucket in buckets if seconds else ():
-                    slots: dict[str | bytes | bytearray | memoryview[int] | int | float, Any] = {
-                        f"{kind}:{now - back}": amount
-                        for back in range(seconds)
-                        for kind, amount in (("r", 2), ("t", TOKENS))
-                    }
-                    key = f"tokens:{{limits}}:b:{bucket.key}"  # as admit.lua keeps them
-                    pipeline.hset(key, mapping=slots)
+                for key in keys_of(buckets)[::_KEYS] if seconds else ():
+                    pipeline.hset(key, mapping=_rates(now, seconds))
                     pipeline.expire(key, 120)
                 await pipeline.execute()
         after = (await client.info("memory"))["used_memory"]
@@ -86,3 +81,12 @@ async def fill(url: str, *, all_kinds: bool, seconds: int, under_way: int) -> fl
     finally:
         await counters.aclose()
         await client.aclose()
+
+
+def _rates(now: int, seconds: int) -> dict[Any, Any]:
+    """Rates as rates.lua keeps them, of two calls in each of so many seconds until now."""
+    found = {"rn": now, "tn": now, "from": now - seconds + 1}
+    for kind, amount in (("r", 2), ("t", TOKENS)):
+        found[kind] = amount * seconds
+        found |= {f"{kind}:{now - back}": amount for back in range(seconds)}
+    return found

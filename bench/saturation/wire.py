@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from bench.saturation import counted
-from licences.limits.redis import RedisCounters
+from licences.limits.redis import RedisCounters, keys_of
 from licences.limits.terms import Bucket
 
 CONNECTIONS = 32
@@ -31,7 +31,7 @@ class _Words(RedisCounters):
 
     @override
     async def _run(self, script: Any, buckets: Sequence[Bucket], args: Sequence[Any]) -> Any:
-        keys = [f"tokens:{{limits}}:{name}:{b.key}" for b in buckets for name in "blrsc"]
+        keys = keys_of(buckets)
         self.said = ("EVALSHA", script.sha, len(keys), *keys, *args)
         return [b"in", b"%d" % counted.now_s(), *(b"0",) * 4 * len(buckets)]
 

@@ -27,7 +27,8 @@ TIMEOUT_S = 1.0
 CONNECTIONS = 32
 _EPOCH = date(1970, 1, 1)
 _FOLDER = Path(__file__).parent
-_NAMES = ("b", "l", "r", "s", "c")
+# Of a bucket's keys, as the scripts expect them; `b` were its rates in older versions.
+_NAMES = ("w", "l", "r", "s", "c")
 _NOBODY = ""
 
 
@@ -52,8 +53,8 @@ class RedisCounters:
         self._turns = asyncio.Semaphore(CONNECTIONS)
         self._errors = (redis.RedisError, OSError, TimeoutError)
         self._clock = clock
-        self._admit = self._client.register_script((_FOLDER / "admit.lua").read_text("utf-8"))
-        self._then = self._client.register_script((_FOLDER / "settle.lua").read_text("utf-8"))
+        self._admit = self._client.register_script(_script("admit"))
+        self._then = self._client.register_script(_script("settle"))
 
     async def admit(self, ask: Ask) -> Answer:
         """Count it in all of its buckets, or in none."""
@@ -112,7 +113,7 @@ class RedisCounters:
         await self._client.aclose()
 
     async def _run(self, script: Any, buckets: Sequence[Bucket], args: Sequence[Any]) -> Any:
-        keys = [f"tokens:{{limits}}:{name}:{b.key}" for b in buckets for name in _NAMES]
+        keys = keys_of(buckets)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await self._turns.acquire()
@@ -125,6 +126,16 @@ class RedisCounters:
 
     def _now_ms(self) -> str:
         return "" if self._clock is None else str(int(self._clock() * 1000))
+
+
+def keys_of(buckets: Iterable[Bucket]) -> list[str]:
+    """What Redis knows of these buckets, five keys each: see admit.lua."""
+    return [f"tokens:{{limits}}:{name}:{bucket.key}" for bucket in buckets for name in _NAMES]
+
+
+def _script(name: str) -> str:
+    """A script behind what all know of rates."""
+    return "".join((_FOLDER / f"{part}.lua").read_text("utf-8") for part in ("rates", name))
 
 
 @cache

@@ -3,14 +3,9 @@
 --   renew: lease in ms, cost, 1 if it is a call;
 --   seed: total, day, month, on, month_on: at least this was spent (one bucket);
 --   look: nothing; answers {requests, ms, tokens, ms, under way, reserved, total, day, month, on, month_on}.
-local WINDOW = 60
 local KEPT = 60 * 60 * 24 * 3
 local verb, id = ARGV[1], ARGV[2]
-local now_ms = tonumber(ARGV[3])
-if not now_ms then
-  local t = redis.call('TIME')
-  now_ms = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-end
+local now_ms = clock_ms(ARGV[3])
 local buckets = #KEYS / 5
 
 local function spent_of(key)
@@ -39,8 +34,9 @@ for b = 0, buckets - 1 do
     redis.call('ZREM', leases, id)
     redis.call('HDEL', reserved, id)
     redis.call('SREM', KEYS[b * 5 + 5], id)
-    if tokens ~= 0 and (slot + 1 + WINDOW) * 1000 > now_ms and redis.call('HEXISTS', rate, 't:' .. slot) == 1 then
+    if tokens ~= 0 and slot >= first_of(now_ms) and redis.call('HEXISTS', rate, 't:' .. slot) == 1 then
       redis.call('HINCRBY', rate, 't:' .. slot, tokens)
+      redis.call('HINCRBY', rate, 't', tokens)
     end
     local own = ARGV[9 + b] == '1' and spent_of(spent)
     if own then
@@ -74,25 +70,14 @@ for b = 0, buckets - 1 do
     end
     keep(spent, own)
   elseif verb == 'look' then
-    local sums, newest, now = {r = 0, t = 0}, {}, now_ms / 1000
-    local all = redis.call('HGETALL', rate)
-    for i = 1, #all, 2 do
-      local kind, at = all[i]:sub(1, 1), tonumber(all[i]:sub(3))
-      if at + 1 + WINDOW > now then
-        sums[kind] = sums[kind] + tonumber(all[i + 1])
-        if not newest[kind] or at > newest[kind] then newest[kind] = at end
-      end
-    end
-    local function empty_ms(kind)
-      return newest[kind] and (newest[kind] + 1 + WINDOW) * 1000 - now_ms or 0
-    end
+    local found = rates_of(rate, now_ms)
     local held, under_way = 0, 0
     for _, alive in ipairs(redis.call('ZRANGEBYSCORE', leases, '(' .. now_ms, '+inf')) do
       under_way = under_way + redis.call('SISMEMBER', KEYS[b * 5 + 5], alive)
       held = held + tonumber(redis.call('HGET', reserved, alive) or '0')
     end
     local own = spent_of(spent)
-    local answer = {sums.r, empty_ms('r'), sums.t, empty_ms('t'), under_way, string.format('%.0f', held)}
+    local answer = {found.r, empty_ms(found.rn, now_ms), found.t, empty_ms(found.tn, now_ms), under_way, string.format('%.0f', held)}
     if own then
       for _, name in ipairs({'total', 'day', 'month', 'on', 'month_on'}) do
         answer[#answer + 1] = string.format('%.0f', own[name])

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 import licences.limits.redis as redis_counters
 from licences.limits.counters import Counters
 from licences.limits.memory import MemoryCounters
-from licences.limits.redis import RedisCounters
+from licences.limits.redis import RedisCounters, keys_of
 from licences.limits.terms import (
     Answer,
     Ask,
@@ -306,6 +306,48 @@ async def test_redis_restarted_takes_up_what_is_still_under_way(redis_url: str) 
         await counters.seed(limited, NOTHING)
 
         assert refused(await counters.admit(ask(limited, "b", cost_micros=1)))[0] == "reserved"
+    finally:
+        await counters.aclose()
+
+
+async def test_tokens_count_on_when_all_requests_are_over(counters: Counters, clock: Clock) -> None:
+    limited = bucket(rpm=3, tpm=100)
+    await counters.admit(ask(limited, "a", tokens=10))
+    clock.now += 40
+    await counters.admit(ask(limited, "film", tokens=20, counts=False))
+    clock.now += 30
+
+    usage = await counters.usage(limited, DAY)
+
+    assert (usage.requests, usage.tokens) == (0, 20)
+
+
+async def test_redis_keeps_no_second_that_is_over(redis_url: str, clock: Clock) -> None:
+    counters, limited = RedisCounters(redis_url, clock=clock), bucket(rpm=1000)
+    try:
+        for number in range(200):
+            await counters.admit(ask(limited, str(number)))
+            clock.now += 1
+
+        assert await counters._client.hlen(keys_of([limited])[0]) <= 5 + 2 * 61
+    finally:
+        await counters.aclose()
+
+
+async def test_a_redis_whose_clock_is_behind_counts_on(redis_url: str, clock: Clock) -> None:
+    """Another one has taken over, say."""
+    counters, limited = RedisCounters(redis_url, clock=clock), bucket(rpm=2, tpm=10)
+    try:
+        await counters._client.flushall()
+        await counters.admit(ask(limited, "a"))
+        clock.now -= 300
+
+        assert isinstance(await counters.admit(ask(limited, "b", tokens=10)), Granted)
+        assert refused(await counters.admit(ask(limited, "c")))[0] == "rpm"
+        assert refused(await counters.admit(ask(limited, "d", tokens=1, counts=False)))[0] == "tpm"
+        clock.now += 400
+        assert isinstance(await counters.admit(ask(limited, "e")), Granted)
+        assert (await counters.usage(limited, DAY)).requests == 1
     finally:
         await counters.aclose()
 
