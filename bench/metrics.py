@@ -41,7 +41,7 @@ def main() -> None:
     )
     price = Price(version=1, prompt=1_000_000, completion=2_000_000)
     entry.route = Route(platform, "m-1", "m-1", "chat", price, name="m-1")
-    entry.usage = Usage(prompt_tokens=100, completion_tokens=20, measured=True)
+    entry.used(Usage(prompt_tokens=100, completion_tokens=20, measured=True))
     entry.stream, entry.attempts, entry.outcome, entry.status = True, 1, Outcome.COMPLETED, 200
     entry.first_byte()
     entry.tries = [{"platform": "acme", "model": "m-1", "credential": "main", "ms": 5}]

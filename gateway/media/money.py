@@ -25,7 +25,11 @@ _USUAL_S = 10  # of film, where the caller does not say
 
 async def admitted(limiter: Limiter, entry: Entry, route: Route) -> None:
     """Count the order; the entry holds the place until it is settled. Raises what `admit` does."""
-    buckets = [replace(bucket, budgets=()) for bucket in buckets_of(entry.caller, route)]
+    buckets = [
+        replace(bucket, budgets=())
+        for bucket in buckets_of(entry.caller, route)
+        if bucket.has_rates()
+    ]
     if buckets:
         entry.reservation = await limiter.admit(entry.id, buckets)
 
