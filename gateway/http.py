@@ -164,5 +164,5 @@ async def answer_error(client: Client, entry: Entry, error: ApiError, face: Face
     at_fault = error.status < 500 and error.type != "rate_limit_error"
     entry.write(Outcome.REFUSED if at_fault else Outcome.UPSTREAM_ERROR, error.status, error)
     await entry.settle()
-    headers = [*entry.headers(), *raw(error.headers)]
+    headers = list((dict(entry.headers()) | dict(raw(error.headers))).items())
     await client.answer(error.status, face.error(error), headers)

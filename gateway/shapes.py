@@ -1,6 +1,6 @@
 """OpenAI's shapes, and the few values that travel between endpoints, protocols and relay. Pure.
 
-What every call makes (`UpstreamRequest`, `Reply`, `Exchange`; elsewhere `Asked`, `Leg`) is not
+What every call makes (`UpstreamRequest`, `Reply`, `Exchange`; `Asked`, `Leg`, `_Said`) is not
 frozen, though nobody changes it: see licences/limits/terms.py.
 """
 

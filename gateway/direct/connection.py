@@ -73,8 +73,7 @@ class Connection(asyncio.Protocol):
 
     def _send(self, transport: asyncio.Transport) -> None:
         unsent, self._unsent = self._unsent, ()
-        for piece in unsent:
-            transport.write(piece)
+        transport.writelines(unsent)
 
     async def answered(self) -> None:
         """Returns when the answer's headers are there."""
@@ -101,10 +100,13 @@ class Connection(asyncio.Protocol):
         return UpstreamResponse(self._status, self._headers, some, close, each)
 
     def abort(self) -> None:
-        """End the connection now."""
+        """End the connection now, or what was to become one."""
         self.is_open = False
+        self._everybody.discard(self)
         if self._transport is not None:
             self._transport.abort()
+        else:
+            self._parser, self._unsent = None, ()  # connection_lost will never come
 
     def _release(self, give_back: "Callable[[Connection], None]") -> None:
         """Give it back if all was sent and the whole answer was read, else end it."""
@@ -179,7 +181,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self.is_open = self.has_stood = True
         self._everybody.add(self)
-        self._send(self._transport)
+        if self._unsent:
+            self._send(self._transport)
 
     @override
     def eof_received(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohappyeyeballs
+import uvloop
 from yarl import URL
 
 from gateway.bodies import Body
@@ -21,6 +22,7 @@ from gateway.wires import (
     KEPT,
     KEPT_SIZE,
     OWN_HEADERS,
+    Disconnected,
     NameUnknown,
     Refused,
     Untrusted,
@@ -146,14 +148,17 @@ class DirectWire:
         self._sweeper = loop.call_later(_SWEEP_S, self._sweep, loop) if self._idle else None
 
     async def _open(self, connection: Connection, connect_s: float) -> None:
-        """Have it connect. Raises NameUnknown, Untrusted, Refused, TimeoutError."""
+        """Have it connect. Raises NameUnknown, Untrusted, Refused, and TimeoutError.
+
+        Disconnected where it stood in the last moment: the platform may have the request.
+        """
         try:
             async with asyncio.timeout(connect_s):
                 await self._connect(connection)
         except TimeoutError:
-            if not connection.has_stood:
-                raise
-            # In its very last moment, and then ended: no more is known than of any that broke.
+            if connection.has_stood:
+                raise Disconnected from None
+            raise
 
     async def _connect(self, connection: Connection) -> None:
         loop, place = connection.loop, connection.place
@@ -189,9 +194,11 @@ class DirectWire:
         )
         try:
             await connect(sock=plain)
-        except BaseException:
-            plain.close()
-            raise
+        finally:
+            if isinstance(connection.loop, uvloop.Loop):
+                # Closed by uvloop already, if the platform was quick to leave: to close it once
+                # more would close what has its number by now.
+                plain.detach()
 
     async def _addresses(self, place: Place, loop: asyncio.AbstractEventLoop) -> list[Any]:
         """Asked for by one of all that want them: few threads of the process look names up."""
@@ -223,6 +230,7 @@ class DirectWire:
         finally:
             asking.cancel()  # nothing, unless this call was given up
             del self._asking[place]
+            del asking  # it knows the error, which knows this frame
 
 
 def _made_head(method: str, url: str, headers: Headers) -> _Head | None:

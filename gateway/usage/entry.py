@@ -107,7 +107,7 @@ class Entry:
         self.upstream_s = 0.0
         """Spent in attempts: until the whole answer, or a stream's first event."""
         self.usage: Usage | None = None
-        self.cost_micros = 0
+        self.cost_micros = 0  # of that usage
         self.reader: Reader | None = None
         """Of the stream that is relayed; it knows what came so far."""
         self.reservation: Reservation | None = None

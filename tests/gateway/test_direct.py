@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import gzip
+import os
 import socket
 import ssl
 import struct
@@ -11,7 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohappyeyeballs
 import pytest
+import uvloop
 
 from gateway.direct.connection import Connection
 from gateway.direct.wire import DirectWire
@@ -670,7 +674,7 @@ async def test_who_wants_the_same_name_at_once_asks_for_it_once(
         await call.result().aclose()
 
 
-async def test_what_a_new_connection_is_asked_goes_out_with_the_turn_in_which_it_stands(
+async def test_a_new_connection_sends_what_it_is_asked_itself(
     wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand = wire._stand
@@ -693,7 +697,7 @@ async def test_what_a_new_connection_is_asked_goes_out_with_the_turn_in_which_it
 async def test_a_time_out_after_the_request_went_out_is_not_taken_for_one_before(
     wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before, the call may be made again; after it, an order for a film could be made twice."""
+    """Before, the call may be made again; after it, a film could be ordered twice."""
     connect = wire._connect
 
     async def stands_too_late(connection: Connection) -> None:
@@ -702,7 +706,87 @@ async def test_a_time_out_after_the_request_went_out_is_not_taken_for_one_before
 
     monkeypatch.setattr(wire, "_connect", stands_too_late)
 
+    with pytest.raises(Disconnected):
+        await post(wire, peer.url)
+    assert wire._all == set()
+
+
+def address(host: str, port: int, *more: int) -> tuple[Any, ...]:
+    family = socket.AF_INET6 if more else socket.AF_INET
+    return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port, *more))
+
+
+async def test_of_several_addresses_the_one_that_answers_is_taken(
+    wire: DirectWire, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def addresses(*_arguments: Any) -> list[Any]:
+        return [address("127.0.0.1", 9), address("127.0.0.1", int(peer.url.rpartition(":")[2]))]
+
+    monkeypatch.setattr(wire, "_addresses", addresses)
+
     assert await whole(await post(wire, peer.url)) == b"{}"
+
+
+async def test_an_address_with_a_scope_is_connected_to_with_it(
+    wire: DirectWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+
+    async def addresses(*_arguments: Any) -> list[Any]:
+        return [address("fe80::1", 80, 0, 3)]
+
+    async def refuses(addresses: list[Any], **_options: Any) -> socket.socket:
+        tried.extend(addresses)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(wire, "_addresses", addresses)
+    monkeypatch.setattr(aiohappyeyeballs, "start_connection", refuses)
+
+    with pytest.raises(Refused):
+        await post(wire, "http://[fe80::1]")
+    assert tried == [address("fe80::1", 80, 0, 3)]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_platform_that_leaves_at_once_costs_nobody_a_file(
+    run: Callable[..., Any], scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket that is closed twice closes what has got its number meanwhile."""
+    files: list[int] = []
+    start = aiohappyeyeballs.start_connection
+
+    async def calls(port: int, leave: Callable[[], None]) -> None:
+        tls = ssl.create_default_context()
+        wire = DirectWire(tls, AiohttpWire(tls))
+
+        async def addresses(*_arguments: Any) -> list[Any]:
+            return [address("127.0.0.1", port)] * 2
+
+        async def stands_and_is_left(*arguments: Any, **options: Any) -> socket.socket:
+            found = await start(*arguments, **options)
+            leave()
+            return found
+
+        monkeypatch.setattr(wire, "_addresses", addresses)
+        monkeypatch.setattr(aiohappyeyeballs, "start_connection", stands_and_is_left)
+        with pytest.raises((Refused, Disconnected, Broken)):
+            async with asyncio.timeout(10):
+                await wire.send("POST", f"{scheme}://127.0.0.1:{port}", (), b"{}", 5.0, {})
+        files.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(20))
+        await wire.aclose()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def leave() -> None:
+            left, _address = listener.accept()
+            left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            left.close()
+
+        run(calls(listener.getsockname()[1], leave))
+        gc.collect()
+    for file in files:
+        os.close(file)  # raises where somebody else has
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -7,6 +7,8 @@ collector comes by.
 import asyncio
 import contextlib
 import gc
+import socket
+import ssl
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,8 @@ from typing import Any
 import pytest
 
 from gateway import failover
+from gateway.direct.wire import DirectWire
+from gateway.wires import AiohttpWire, NameUnknown, Refused
 from tests.gateway.conftest import Site
 from tests.upstreams import Play, answer, completion, hello, raw
 
@@ -78,6 +82,27 @@ async def test_a_call_leaves_nothing_for_the_collector(
             await asyncio.sleep(0)  # the last call's task has ended, too
         if turn:  # what is done once, the first time, may leave what it likes
             assert found == Counter()
+
+
+@pytest.mark.parametrize("place", ["refused", "unknown", "silent"])
+async def test_a_platform_that_cannot_be_reached_leaves_nothing(place: str) -> None:
+    """Least of all the body that was to go there."""
+    tls = ssl.create_default_context()
+    wire = DirectWire(tls, AiohttpWire(tls))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        url = {
+            "refused": "http://127.0.0.1:9",
+            "unknown": "http://nobody.invalid",
+            "silent": f"https://127.0.0.1:{port}",  # no TLS will stand there
+        }[place]
+        with collected() as found:
+            for _ in range(2):
+                with pytest.raises((NameUnknown, Refused, TimeoutError)):
+                    await wire.send("POST", url, (), bytes(2**18), 0.1, {})
+            await asyncio.sleep(0)
+        assert found == Counter()
+    await wire.aclose()
 
 
 async def test_of_a_call_that_django_answers_the_line_to_its_client_is_not_left(site: Site) -> None:

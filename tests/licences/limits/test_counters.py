@@ -264,6 +264,19 @@ async def test_a_correction_that_finds_no_slot_is_not_counted_elsewhere(
     assert (await counters.usage(limited, DAY)).tokens == 30
 
 
+async def test_what_is_told_is_of_the_tightest_bucket_requests_and_tokens_apart(
+    counters: Counters, clock: Clock
+) -> None:
+    licence, model = bucket(rpm=10, tpm=100), bucket("licence:1:gpt-*", rpm=4, tpm=1000)
+
+    granted = await counters.admit(ask((licence, model), tokens=10))
+
+    assert isinstance(granted, Granted)
+    reset_s = 1_000_061 - clock.now
+    _same(granted.rates.requests, Rate(4, 3, reset_s))
+    _same(granted.rates.tokens, Rate(100, 90, reset_s))
+
+
 async def test_all_buckets_or_none(counters: Counters) -> None:
     licence, platform = bucket(rpm=10), bucket("platform:1", rpm=1)
     assert isinstance(await counters.admit(ask((licence, platform), "a")), Granted)
