@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import override
 
 from gateway.retry import VERDICTS
-from gateway.shapes import Failure, Json
+from gateway.shapes import Failure, Json, duration
 from licences import errors as licences
 from platforms import errors as platforms
 
@@ -199,7 +199,7 @@ def _limit_reached(error: licences.LimitReached) -> ApiError:
     headers |= {
         f"x-ratelimit-limit-{unit}": str(error.limit),
         f"x-ratelimit-remaining-{unit}": "0",
-        f"x-ratelimit-reset-{unit}": f"{seconds}s",
+        f"x-ratelimit-reset-{unit}": duration(seconds),
     }
     return ApiError(
         429,

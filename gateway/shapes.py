@@ -4,6 +4,7 @@ What every call makes (`UpstreamRequest`, `Reply`, `Exchange`; `Asked`, `Leg`, `
 frozen, though nobody changes it: see licences/limits/terms.py.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -129,6 +130,14 @@ def usage_object(usage: Usage) -> dict[str, Json]:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
     }
+
+
+def duration(seconds: float) -> str:
+    """As OpenAI says one, such as `120ms`, `1s`, `1m0s`; rounded up (wire notes, §6)."""
+    if seconds < 1:
+        return f"{math.ceil(max(seconds, 0) * 1000)}ms"
+    whole = math.ceil(seconds)
+    return f"{whole // 60}m{whole % 60}s" if whole >= 60 else f"{whole}s"
 
 
 @dataclass(slots=True)

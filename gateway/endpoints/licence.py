@@ -7,8 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gateway.rest import GatewayView
-from gateway.shapes import Json
-from gateway.usage.limit_headers import duration
+from gateway.shapes import Json, duration
 from gateway.usage.prices import MICROS
 from licences.errors import NotAllowed
 from licences.holders import Holder

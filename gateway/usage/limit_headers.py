@@ -1,8 +1,6 @@
 """What is left of a caller's rates, as OpenAI tells it: `x-ratelimit-…`. Pure."""
 
-import math
-
-from gateway.shapes import RawHeaders
+from gateway.shapes import RawHeaders, duration
 from licences.limits.terms import Rate, Rates
 
 
@@ -25,11 +23,3 @@ def _told(what: bytes, rate: Rate) -> RawHeaders:
         (b"x-ratelimit-remaining-" + what, b"%d" % rate.left),
         (b"x-ratelimit-reset-" + what, duration(rate.reset_s).encode("ascii")),
     ]
-
-
-def duration(seconds: float) -> str:
-    """Such as `120ms`, `1s`, `1m0s`; rounded up."""
-    if seconds < 1:
-        return f"{math.ceil(max(seconds, 0) * 1000)}ms"
-    whole = math.ceil(seconds)
-    return f"{whole // 60}m{whole % 60}s" if whole >= 60 else f"{whole}s"

@@ -1,6 +1,7 @@
 """Limits and budgets over real sockets: what holds while many call, and what is free afterwards."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -138,6 +139,11 @@ async def test_requests_per_minute_are_counted_and_told(site: Site) -> None:
     error = third.json()["error"]
     assert (error["type"], error["code"]) == ("requests", "rate_limit_exceeded")
     assert 55 <= int(third.headers["retry-after"]) <= 61
+    told = (
+        third.headers["x-ratelimit-reset-requests"],
+        first.headers["x-ratelimit-reset-requests"],
+    )
+    assert all(re.fullmatch(r"5\ds|1m[01]s", duration) for duration in told)
     assert len(site.upstream.requests) == 2
     assert [record.outcome for record in await site.records(3)] == [
         Outcome.COMPLETED,
