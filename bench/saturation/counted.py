@@ -73,6 +73,7 @@ async def fill(url: str, *, all_kinds: bool, seconds: int, under_way: int) -> fl
                     group.create_task(counters.admit(one))
             async with client.pipeline(transaction=False) as pipeline:
                 for key in keys_of(buckets)[::_KEYS] if seconds else ():
+                    pipeline.delete(key)  # what was counted just now
                     pipeline.hset(key, mapping=_rates(now, seconds))
                     pipeline.expire(key, 120)
                 await pipeline.execute()

@@ -1,6 +1,7 @@
 -- A bucket's rates; stands before admit.lua and settle.lua.
 -- A hash: what was counted in each second (r:second requests, t:second tokens), the sums of those
---   that count (r, t), the newest second of each (rn, tn) and the oldest that the sums may hold (from).
+--   that count (r, t), the second in which each was counted last (rn, tn) and the oldest that the sums
+--   may hold (from).
 -- So a call looks at the seconds that are over since the one before it, not at sixty.
 local WINDOW = 60
 
@@ -23,8 +24,10 @@ local function rates_of(key, now_ms)
   local was, first = redis.call('HMGET', key, 'r', 't', 'rn', 'tn', 'from'), first_of(now_ms)
   local found = {r = tonumber(was[1] or 0), t = tonumber(was[2] or 0), rn = tonumber(was[3] or 0),
                  tn = tonumber(was[4] or 0), from = tonumber(was[5] or first)}
-  -- Not after now: the clock of a Redis that has taken over may be behind.
-  found.from = math.min(found.from, math.floor(now_ms / 1000))
+  -- None after now: the clock of a Redis that has taken over may be behind.
+  for _, name in ipairs({'rn', 'tn', 'from'}) do
+    found[name] = math.min(found[name], math.floor(now_ms / 1000))
+  end
   if found.from >= first then return found end
   if math.max(found.rn, found.tn) < first then
     redis.call('DEL', key)
@@ -44,4 +47,3 @@ end
 local function empty_ms(newest, now_ms)
   return newest >= first_of(now_ms) and (newest + 1 + WINDOW) * 1000 - now_ms or 0
 end
-

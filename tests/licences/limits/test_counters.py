@@ -365,6 +365,23 @@ async def test_a_redis_whose_clock_is_behind_counts_on(redis_url: str, clock: Cl
         await counters.aclose()
 
 
+async def test_a_clock_that_was_hours_behind_asks_redis_for_no_hours(
+    redis_url: str, clock: Clock
+) -> None:
+    counters, limited = RedisCounters(redis_url, clock=clock), bucket(rpm=2, tpm=10)
+    try:
+        await counters._client.flushall()
+        await counters.admit(ask(limited, "a"))
+        clock.now -= 9000
+        await counters.admit(ask(limited, "film", tokens=4, counts=False))
+        clock.now += 9030
+
+        assert isinstance(await counters.admit(ask(limited, "b", tokens=8)), Granted)
+        assert (await counters.usage(limited, DAY)).tokens == 8
+    finally:
+        await counters.aclose()
+
+
 async def test_those_who_wait_for_a_connection_get_it_in_turn(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
