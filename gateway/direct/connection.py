@@ -12,7 +12,7 @@ from gateway.direct.unpacking import unpacked
 from gateway.wires import MAX_HEADER, Broken, Disconnected, NotHttp, Take, UpstreamResponse
 
 _HIGH_WATER = 256 * 2**10  # bytes of a body that wait to be read; then the socket waits, too
-_ONE_WRITE = 64 * 2**10  # longer bodies are not copied behind their head
+_ONE_WRITE = 64 * 2**10  # longer bodies are not copied behind their head (by uvloop)
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,8 +210,11 @@ class DirectWire:
             if asking is None:
                 return await self._asked(place, loop)
             await asyncio.wait((asking,))
-            if not asking.cancelled():  # else whoever asked is gone, and another asks
-                return asking.result()
+            try:
+                if not asking.cancelled():  # else whoever asked is gone, and another asks
+                    return asking.result()
+            finally:
+                del asking  # it knows the error, which knows this frame
 
     async def _asked(self, place: Place, loop: asyncio.AbstractEventLoop) -> list[Any]:
         asking = self._asking[place] = loop.create_future()
@@ -230,7 +233,7 @@ class DirectWire:
         finally:
             asking.cancel()  # nothing, unless this call was given up
             del self._asking[place]
-            del asking  # it knows the error, which knows this frame
+            del asking  # as above
 
 
 def _made_head(method: str, url: str, headers: Headers) -> _Head | None:

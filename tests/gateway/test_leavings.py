@@ -96,10 +96,16 @@ async def test_a_platform_that_cannot_be_reached_leaves_nothing(place: str) -> N
             "unknown": "http://nobody.invalid",
             "silent": f"https://127.0.0.1:{port}",  # no TLS will stand there
         }[place]
+
+        async def fails(url: str) -> None:
+            with pytest.raises((NameUnknown, Refused, TimeoutError)):
+                await wire.send("POST", url, (), bytes(2**18), 0.1, {})
+
         with collected() as found:
             for _ in range(2):
-                with pytest.raises((NameUnknown, Refused, TimeoutError)):
-                    await wire.send("POST", url, (), bytes(2**18), 0.1, {})
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(3):
+                        group.create_task(fails(url))
             await asyncio.sleep(0)
         assert found == Counter()
     await wire.aclose()
