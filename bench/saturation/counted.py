@@ -12,7 +12,6 @@ PLATFORMS = 20
 TOKENS, COST = 1_500, 4_000
 LEASE_S = 600.0  # longer than a run: what is under way in it needs no renewal
 _PLENTY = 10**9
-_KEYS = 5  # of a bucket, the rates first
 _BUDGETS = (
     Budget("total", 10**15),
     Budget("day", 10**15),
@@ -72,7 +71,8 @@ async def fill(url: str, *, all_kinds: bool, seconds: int, under_way: int) -> fl
                     one = ask(f"{licence:016x}{number:016x}", buckets)
                     group.create_task(counters.admit(one))
             async with client.pipeline(transaction=False) as pipeline:
-                for key in keys_of(buckets)[::_KEYS] if seconds else ():
+                for bucket in buckets if seconds else ():
+                    key = keys_of((bucket,))[0]  # as rates.lua keeps it
                     pipeline.delete(key)  # what was counted just now
                     pipeline.hset(key, mapping=_rates(now, seconds))
                     pipeline.expire(key, 120)

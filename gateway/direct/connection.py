@@ -34,14 +34,17 @@ class Connection(asyncio.Protocol):
         self.place = place
         self.idle_since = 0.0
         self.is_open = False
-        self.has_stood = False
-        """Once open, what was asked may have reached the platform."""
         self._everybody = everybody
         self._transport: asyncio.Transport | None = None
         self._unsent: tuple[bytes, ...] = ()
         self._parser: Any = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._begin()
+
+    @property
+    def has_stood(self) -> bool:
+        """It was open once, so that what was asked may have reached the platform."""
+        return self._transport is not None
 
     def _begin(self) -> None:
         """Forget the last answer."""
@@ -179,7 +182,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self.is_open = self.has_stood = True
+        self.is_open = True
         self._everybody.add(self)
         if self._unsent:
             self._send(self._transport)

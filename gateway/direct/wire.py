@@ -185,8 +185,8 @@ class DirectWire:
         )
         family, *_others, address = addresses[0]
         if len(addresses) == 1 and family == socket.AF_INET:
-            # Nothing to choose from: half of the loop's turns that a socket of our own takes, which
-            # is what a first event waits for while a thousand streams keep the loop busy.
+            # Nothing to choose from: takes fewer of the loop's turns than a socket of our own, and
+            # for turns a first event waits while a thousand streams keep the loop busy.
             await connect(host=address[0], port=address[1])
             return
         plain = await aiohappyeyeballs.start_connection(

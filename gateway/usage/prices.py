@@ -1,9 +1,7 @@
 """Money: what a call costs, and money as people read it. Integers of a millionth; pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
 from gateway.shapes import Json, Usage
 from platforms.routes import Price
@@ -81,8 +79,7 @@ def parts(price: Price, usage: Usage, requests: int = 1) -> list[Part]:
     return found
 
 
-@lru_cache(1024)
-def prices(price: Price) -> Mapping[str, Json]:
+def prices(price: Price) -> dict[str, Json]:
     """The unit prices for a usage record: those that are not zero.
 
     And those of the cache if they are there: without them its tokens cost what others do.

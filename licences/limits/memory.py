@@ -252,8 +252,7 @@ def _correct(state: _State, at: int, more: int) -> None:
 
 
 def _lease(state: _State, ask: Ask, now: float) -> None:
-    if ask.id in state.leases:
-        _release(state, ask.id)
+    _release(state, ask.id)
     state.leases[ask.id] = now + ask.lease_s, ask.cost_micros, ask.counts
     state.reserved += ask.cost_micros
     state.under_way += ask.counts

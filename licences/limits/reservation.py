@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from licences.limits.terms import Ask, Bucket, Rates, Subject
+from licences.limits.terms import Ask, Rates, Subject
 
 
 class Settles(Protocol):
@@ -20,14 +20,13 @@ class Settles(Protocol):
 class Reservation:
     """What one call holds, until it is settled. Leaving the block unsettled gives it all back."""
 
-    __slots__ = ("_ask", "_limiter", "_slot", "buckets", "rates")
+    __slots__ = ("_ask", "_limiter", "_slot", "rates")
 
     def __init__(self, limiter: Settles, ask: Ask | None, slot: int, rates: Rates) -> None:
         """`ask` None: nothing is held."""
         self._limiter = limiter
         self._ask = ask
         self._slot = slot
-        self.buckets: tuple[Bucket, ...] = ask.buckets if ask is not None else ()
         self.rates = rates
 
     @property
@@ -37,7 +36,8 @@ class Reservation:
 
     def is_of(self, subject: Subject) -> bool:
         """Whether it holds something of this kind."""
-        return any(bucket.subject == subject for bucket in self.buckets)
+        buckets = () if self._ask is None else self._ask.buckets
+        return any(bucket.subject == subject for bucket in buckets)
 
     def give_up(self) -> Ask | None:
         """What was held; it is held no more by this."""
