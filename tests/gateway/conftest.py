@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +15,14 @@ import uvicorn
 from asgiref.sync import sync_to_async
 from typing_extensions import override
 
+from gateway.direct.wire import DirectWire
 from gateway.models import UsageRecord
 from gateway.observe import AccessLog
 from gateway.runtime import Gateway, RelaySettings
 from gateway.server import LimitedHttpProtocol
+from gateway.wires import AiohttpWire
 from licences.issuing import issue
+from tests.gateway.direct_peer import Peer
 from tests.make import make_credential, make_platform
 from tests.upstreams import Upstream
 
@@ -137,3 +141,25 @@ async def _serving() -> AsyncIterator[str]:
             finally:
                 server.over.set()
                 await task
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    """A server that says exactly the bytes it is told."""
+    found = Peer()
+    async with await asyncio.start_server(found.connected, "127.0.0.1", 0) as server:
+        found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield found
+        for writer in found.writers:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[DirectWire]:
+    """The gateway's own HTTP/1.1."""
+    tls = ssl.create_default_context()
+    found = DirectWire(tls, AiohttpWire(tls))
+    yield found
+    await found.aclose()

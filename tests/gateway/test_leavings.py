@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import gc
 import socket
-import ssl
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 
 from gateway import failover
 from gateway.direct.wire import DirectWire
-from gateway.wires import AiohttpWire, NameUnknown, Refused
+from gateway.wires import NameUnknown, Refused
 from tests.gateway.conftest import Site
 from tests.upstreams import Play, answer, completion, hello, raw
 
@@ -85,10 +84,10 @@ async def test_a_call_leaves_nothing_for_the_collector(
 
 
 @pytest.mark.parametrize("place", ["refused", "unknown", "silent"])
-async def test_a_platform_that_cannot_be_reached_leaves_nothing(place: str) -> None:
+async def test_a_platform_that_cannot_be_reached_leaves_nothing(
+    wire: DirectWire, place: str
+) -> None:
     """Least of all the body that was to go there."""
-    tls = ssl.create_default_context()
-    wire = DirectWire(tls, AiohttpWire(tls))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         url = {
@@ -108,7 +107,6 @@ async def test_a_platform_that_cannot_be_reached_leaves_nothing(place: str) -> N
                         group.create_task(fails(url))
             await asyncio.sleep(0)
         assert found == Counter()
-    await wire.aclose()
 
 
 async def test_of_a_call_that_django_answers_the_line_to_its_client_is_not_left(site: Site) -> None:
