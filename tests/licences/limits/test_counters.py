@@ -1,19 +1,17 @@
 """Memory and Redis count alike: each claim is tried on both, random sequences on both at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 
-import licences.limits.redis as redis_counters
 from licences.limits.counters import Counters
 from licences.limits.memory import MemoryCounters
-from licences.limits.redis import RedisCounters, keys_of
+from licences.limits.redis import RedisCounters
 from licences.limits.terms import (
-    Answer,
     Ask,
     Bucket,
     Budget,
@@ -23,32 +21,17 @@ from licences.limits.terms import (
     Spent,
     Unknown,
 )
-from tests.gateway.redis_server import running_redis
-
-DAY = date(2026, 11, 23)
-LEASE_S = 30.0
-NOTHING = Spent(0, 0, 0, DAY)
-
-
-class Clock:
-    """Time that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.5
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with running_redis() as url:
-        yield url
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.licences.limits.counting import (
+    DAY,
+    LEASE_S,
+    NOTHING,
+    Clock,
+    ask,
+    bucket,
+    budgeted,
+    refused,
+    same,
+)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -60,26 +43,6 @@ async def counters(request: Any, clock: Clock) -> AsyncIterator[Counters]:
     await found._client.flushall()
     yield found
     await found.aclose()
-
-
-def ask(bucket: Bucket | tuple[Bucket, ...], id: str = "a", **over: Any) -> Ask:
-    buckets = bucket if isinstance(bucket, tuple) else (bucket,)
-    fields = {"tokens": 0, "cost_micros": 0, "day": DAY, "lease_s": LEASE_S, **over}
-    return Ask(id, buckets, **fields)
-
-
-def bucket(key: str = "licence:1", **over: Any) -> Bucket:
-    return Bucket(key, "licence", **over)
-
-
-def budgeted(**amounts: int) -> Bucket:
-    budgets = tuple(Budget(window, amount) for window, amount in amounts.items())  # type: ignore[arg-type]
-    return bucket(budgets=budgets)
-
-
-def refused(answer: Answer) -> tuple[str, int, float]:
-    assert isinstance(answer, Refused), answer
-    return answer.what, answer.limit, answer.retry_after_s
 
 
 async def test_no_sixty_seconds_hold_more_requests_than_the_limit(
@@ -105,7 +68,7 @@ async def test_tokens_are_reserved_and_put_right(counters: Counters, clock: Cloc
     first = ask(limited, "a", tokens=80)
     granted = await counters.admit(first)
     assert isinstance(granted, Granted)
-    _same(granted.rates.tokens, Rate(100, 20, 1_000_061 - clock.now))
+    same(granted.rates.tokens, Rate(100, 20, 1_000_061 - clock.now))
 
     assert refused(await counters.admit(ask(limited, "b", tokens=30)))[0] == "tpm"
     await counters.settle(first, granted.slot, 10, 0)
@@ -245,8 +208,8 @@ async def test_what_is_no_request_does_not_put_off_the_reset_of_requests(
     assert isinstance(granted, Granted)
     usage = await counters.usage(limited, DAY)
     requests_s, tokens_s = 1_000_061 - clock.now, 1_000_066 - clock.now
-    _same(granted.rates.requests, Rate(3, 2, requests_s))
-    _same(granted.rates.tokens, Rate(100, 80, tokens_s))
+    same(granted.rates.requests, Rate(3, 2, requests_s))
+    same(granted.rates.tokens, Rate(100, 80, tokens_s))
     assert usage.requests_reset_s == pytest.approx(requests_s, abs=0.01)
     assert usage.tokens_reset_s == pytest.approx(tokens_s, abs=0.01)
 
@@ -273,8 +236,8 @@ async def test_what_is_told_is_of_the_tightest_bucket_requests_and_tokens_apart(
 
     assert isinstance(granted, Granted)
     reset_s = 1_000_061 - clock.now
-    _same(granted.rates.requests, Rate(4, 3, reset_s))
-    _same(granted.rates.tokens, Rate(100, 90, reset_s))
+    same(granted.rates.requests, Rate(4, 3, reset_s))
+    same(granted.rates.tokens, Rate(100, 90, reset_s))
 
 
 async def test_all_buckets_or_none(counters: Counters) -> None:
@@ -307,22 +270,6 @@ async def test_two_hundred_at_once_on_a_budget_for_ten_are_ten(counters: Counter
     assert sum(isinstance(call.result(), Granted) for call in calls) == 10
 
 
-async def test_redis_restarted_takes_up_what_is_still_under_way(redis_url: str) -> None:
-    counters, limited = RedisCounters(redis_url), budgeted(total=100)
-    try:
-        await counters.seed(limited, NOTHING)
-        held = ask(limited, "a", cost_micros=100)
-        await counters.admit(held)
-        await counters._client.flushall()
-
-        await counters.renew([held])
-        await counters.seed(limited, NOTHING)
-
-        assert refused(await counters.admit(ask(limited, "b", cost_micros=1)))[0] == "reserved"
-    finally:
-        await counters.aclose()
-
-
 async def test_tokens_count_on_when_all_requests_are_over(counters: Counters, clock: Clock) -> None:
     limited = bucket(rpm=3, tpm=100)
     await counters.admit(ask(limited, "a", tokens=10))
@@ -333,75 +280,6 @@ async def test_tokens_count_on_when_all_requests_are_over(counters: Counters, cl
     usage = await counters.usage(limited, DAY)
 
     assert (usage.requests, usage.tokens) == (0, 20)
-
-
-async def test_redis_keeps_no_second_that_is_over(redis_url: str, clock: Clock) -> None:
-    counters, limited = RedisCounters(redis_url, clock=clock), bucket(rpm=1000)
-    try:
-        for number in range(200):
-            await counters.admit(ask(limited, str(number)))
-            clock.now += 1
-
-        assert await counters._client.hlen(keys_of([limited])[0]) <= 5 + 2 * 61
-    finally:
-        await counters.aclose()
-
-
-async def test_a_redis_whose_clock_is_behind_counts_on(redis_url: str, clock: Clock) -> None:
-    """Another one has taken over, say."""
-    counters, limited = RedisCounters(redis_url, clock=clock), bucket(rpm=2, tpm=10)
-    try:
-        await counters._client.flushall()
-        await counters.admit(ask(limited, "a"))
-        clock.now -= 300
-
-        assert isinstance(await counters.admit(ask(limited, "b", tokens=10)), Granted)
-        assert refused(await counters.admit(ask(limited, "c")))[0] == "rpm"
-        assert refused(await counters.admit(ask(limited, "d", tokens=1, counts=False)))[0] == "tpm"
-        clock.now += 400
-        assert isinstance(await counters.admit(ask(limited, "e")), Granted)
-        assert (await counters.usage(limited, DAY)).requests == 1
-    finally:
-        await counters.aclose()
-
-
-async def test_a_clock_that_was_hours_behind_asks_redis_for_no_hours(
-    redis_url: str, clock: Clock
-) -> None:
-    counters, limited = RedisCounters(redis_url, clock=clock), bucket(rpm=2, tpm=10)
-    try:
-        await counters._client.flushall()
-        await counters.admit(ask(limited, "a"))
-        clock.now -= 9000
-        await counters.admit(ask(limited, "film", tokens=4, counts=False))
-        clock.now += 9030
-
-        assert isinstance(await counters.admit(ask(limited, "b", tokens=8)), Granted)
-        assert (await counters.usage(limited, DAY)).tokens == 8
-    finally:
-        await counters.aclose()
-
-
-async def test_those_who_wait_for_a_connection_get_it_in_turn(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redis_counters, "CONNECTIONS", 1)
-    counters, turns = RedisCounters(redis_url), list[int]()
-
-    async def call_again_and_again(number: int) -> None:
-        for _ in range(20):
-            await counters.usage(bucket(), DAY)
-            turns.append(number)
-
-    try:
-        await counters.usage(bucket(), DAY)  # connected, scripts known
-        async with asyncio.TaskGroup() as group:
-            for number in range(4):
-                group.create_task(call_again_and_again(number))
-    finally:
-        await counters.aclose()
-
-    assert all(set(turns[n : n + 4]) == {0, 1, 2, 3} for n in range(0, len(turns), 4))
 
 
 _STEPS = st.lists(
@@ -438,13 +316,6 @@ async def _compared(redis_url: str, steps: list[tuple[Any, ...]]) -> None:
             await state.step(*step)
     finally:
         await redis.aclose()
-
-
-def _same(one: Rate | None, other: Rate | None) -> None:
-    assert (one is None) == (other is None)
-    if one is not None and other is not None:
-        assert (one.limit, one.left) == (other.limit, other.left)
-        assert one.reset_s == pytest.approx(other.reset_s, abs=0.01)
 
 
 class _Sequence:
@@ -486,8 +357,8 @@ class _Sequence:
         assert type(mine) is type(other)
         if isinstance(mine, Granted) and isinstance(other, Granted):
             self.asks[id] = one, mine.slot
-            _same(mine.rates.requests, other.rates.requests)
-            _same(mine.rates.tokens, other.rates.tokens)
+            same(mine.rates.requests, other.rates.requests)
+            same(mine.rates.tokens, other.rates.tokens)
         if isinstance(mine, Refused) and isinstance(other, Refused):
             assert (mine.what, mine.limit) == (other.what, other.limit)
             assert mine.retry_after_s == pytest.approx(other.retry_after_s, abs=0.01)
